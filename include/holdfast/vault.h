@@ -1,0 +1,83 @@
+/*
+ * vault - one vault behind a URL, with the keys this machine has for it. (docs/FORMAT.md)
+ *
+ * A handle is opened without any secret; what it can do depends on what is found: with this
+ * machine's key file (keys_dir) it can write, after vault_unlock it can read. One handle may be
+ * used from several threads once it is opened and unlocked.
+ */
+#ifndef HOLDFAST_VAULT_H
+#define HOLDFAST_VAULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct vault;
+
+enum {
+	VAULT_ID_BYTES = 16,
+	VAULT_STORE_ID_BYTES = 16,
+	VAULT_KEY_ID_BYTES = 16,
+	VAULT_NAME_MAX = 200,        /* bytes of a store's name */
+	VAULT_FORMAT = 1,            /* the newest format this program reads, and the one it writes */
+};
+
+struct vault_options {
+	const char *url;
+	const char *state_dir;       /* writers' local state; NULL on a machine that only reads */
+	const char *keys_dir;        /* key files; NULL: none */
+};
+
+struct vault_init_options {
+	const char *machine;         /* this machine's name, for the charter */
+	const char *passphrase;
+	size_t passphrase_len;
+	uint32_t slot_ops, slot_mem_kib;   /* Argon2id cost; 0: 3 passes, 256 MiB */
+};
+
+/*
+ * Make a new vault: recovery seed, slot, vault.json, charter with this machine as writer and admin,
+ * RECOVERY.txt, FORMAT.md; and this machine's key file (mode 0600). ERR_EXISTS if a vault or other
+ * objects are there, or a key file would be overwritten; storage errors as in backend.h.
+ */
+int vault_init(const struct vault_options *options, const struct vault_init_options *init,
+               struct err *err);
+
+/*
+ * Open: read vault.json, the charter, and this machine's key file if keys_dir has one for it; what
+ * the key file remembers of the vault must agree. NULL with ERR_ABSENT (no vault there),
+ * ERR_CORRUPT, ERR_FORK (not the vault that the key file knows, or a charter rolled back),
+ * ERR_NEWER, or storage errors.
+ */
+struct vault *vault_open(const struct vault_options *options, struct err *err);
+void vault_free(struct vault *v);
+
+/* Get the recovery secret with the passphrase. ERR_KEY if it is wrong; ERR_ABSENT if there is no
+ * slot; ERR_CORRUPT, ERR_FORK if the slot does not belong to this vault. */
+int vault_unlock(struct vault *v, const char *passphrase, size_t len, struct err *err);
+
+bool vault_can_write(const struct vault *v);
+bool vault_can_read(const struct vault *v);
+const char *vault_url(const struct vault *v);
+const char *vault_id_text(const struct vault *v);      /* 32 hex digits */
+const char *vault_short_id(const struct vault *v);     /* "3f9a-77c2" */
+/* Fingerprint of the root key, for paper: eight groups of four hex digits. */
+const char *vault_fingerprint(const struct vault *v);
+const char *vault_machine(const struct vault *v);      /* this machine's name in the charter, or NULL */
+
+struct store_info {
+	uint8_t writer[VAULT_KEY_ID_BYTES];
+	uint8_t store[VAULT_STORE_ID_BYTES];
+	const char *name;            /* NULL where this machine has no key that opens the name */
+	const char *writer_name;     /* from the charter */
+};
+typedef int store_visit(void *arg, const struct store_info *info, struct err *err);
+
+/* Visit every store that has objects in the vault. With the recovery secret names are read from
+ * keys/; without it only names given in `known` (NULL-terminated, may be NULL) are recognised, and
+ * only of this machine's own stores. ERR_CORRUPT naming a key object that fails. */
+int vault_stores(struct vault *v, const char *const *known, store_visit *visit, void *arg,
+                 struct err *err);
+
+#endif

@@ -1,0 +1,175 @@
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "holdfast/err.h"
+
+int io_read(int fd, void *out, size_t len, size_t *got, struct err *err)
+{
+	size_t done = 0;
+	while (done < len) {
+		ssize_t n = read(fd, (uint8_t *)out + done, len - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(err, "read");
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	*got = done;
+	return 0;
+}
+
+int io_pread(int fd, void *out, size_t len, uint64_t offset, size_t *got, struct err *err)
+{
+	size_t done = 0;
+	while (done < len) {
+		ssize_t n = pread(fd, (uint8_t *)out + done, len - done, (off_t)(offset + done));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(err, "read");
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	*got = done;
+	return 0;
+}
+
+int io_write(int fd, const void *data, size_t len, struct err *err)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n = write(fd, (const uint8_t *)data + done, len - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(err, "write");
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+int io_pwrite(int fd, const void *data, size_t len, uint64_t offset, struct err *err)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n = pwrite(fd, (const uint8_t *)data + done, len - done, (off_t)(offset + done));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(err, "write");
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+int io_read_file(const char *path, struct buf *out, struct err *err)
+{
+	IO_AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, "%s", path);
+	for (;;) {
+		/* ask for one byte more than allowed, so that an over-long file is seen as such */
+		size_t room = out->max - out->len;
+		uint8_t block[65536];
+		size_t want = room < sizeof block ? room + 1 : sizeof block, got;
+		if (io_read(fd, block, want, &got, err) != 0)
+			return err_wrap(err, "%s", path);
+		int rc = buf_append(out, block, got, err);
+		explicit_bzero(block, got);
+		if (rc != 0)
+			return err_wrap(err, "%s", path);
+		if (got < want)
+			return 0;
+	}
+}
+
+int io_sync_parent(const char *path, struct err *err)
+{
+	char copy[PATH_MAX];
+	if (snprintf(copy, sizeof copy, "%s", path) >= (int)sizeof copy)
+		return err_set(err, ERR_LIMIT, "path is too long: %.100s...", path);
+	IO_AUTO_FD fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, "folder of %s", path);
+	/* some file systems cannot sync a folder, and say EINVAL */
+	if (fsync(fd) != 0 && errno != EINVAL)
+		return err_sys(err, "folder of %s", path);
+	return 0;
+}
+
+static int write_synced(int fd, const void *data, size_t len, mode_t mode, struct err *err)
+{
+	if (fchmod(fd, mode) != 0)
+		return err_sys(err, "chmod");
+	if (io_write(fd, data, len, err) != 0)
+		return err->code;
+	return fsync(fd) == 0 ? 0 : err_sys(err, "fsync");
+}
+
+int io_write_file(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
+{
+	char temporary[PATH_MAX];
+	if (snprintf(temporary, sizeof temporary, "%s.%d.tmp", path, (int)getpid()) >=
+	    (int)sizeof temporary)
+		return err_set(err, ERR_LIMIT, "path is too long: %.100s...", path);
+
+	int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return err_sys(err, "%s", temporary);
+	int rc = write_synced(fd, data, len, mode, err);
+	if (rc == 0)
+		rc = io_close(&fd, err);
+	io_drop(&fd);
+	if (rc == 0 && rename(temporary, path) != 0)
+		rc = err_sys(err, "rename");
+	if (rc != 0) {
+		unlink(temporary);
+		return err_wrap(err, "%s", path);
+	}
+	return io_sync_parent(path, err);
+}
+
+int io_make_dirs(const char *path, mode_t mode, struct err *err)
+{
+	char part[PATH_MAX];
+	size_t len = strlen(path);
+	if (len == 0 || len >= sizeof part)
+		return err_set(err, ERR_LIMIT, "path is empty or too long: '%.100s'", path);
+	memcpy(part, path, len + 1);
+	for (size_t i = 1; i <= len; i++) {
+		if (part[i] != '/' && part[i] != '\0')
+			continue;
+		char kept = part[i];
+		part[i] = '\0';
+		if (mkdir(part, mode) != 0 && errno != EEXIST)
+			return err_sys(err, "%s", part);
+		part[i] = kept;
+	}
+	return 0;
+}
+
+int io_close(int *fd, struct err *err)
+{
+	int closing = *fd;
+	*fd = -1;
+	if (closing >= 0 && close(closing) != 0 && errno != EINTR)
+		return err_sys(err, "close");
+	return 0;
+}
+
+void io_drop(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
