@@ -1,0 +1,39 @@
+/* names - where objects lie in a vault (DESIGN.md 3). Pure text; every out holds NAMES_MAX bytes. */
+#ifndef NAMES_H
+#define NAMES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { NAMES_MAX = 256 };
+
+#define NAMES_ANCHOR "vault.json"
+#define NAMES_RECOVERY "RECOVERY.txt"
+#define NAMES_FORMAT "FORMAT.md"
+#define NAMES_CHARTERS "charter/"
+#define NAMES_SLOTS "slots/"
+#define NAMES_KEYS "keys/"
+
+const char *names_charter(char *out, uint64_t n);                        /* charter/00000002 */
+const char *names_slot(char *out, const uint8_t id[16]);
+const char *names_keys(char *out, const uint8_t writer[16], const uint8_t *store);   /* prefix */
+const char *names_key(char *out, const uint8_t writer[16], const uint8_t store[16],
+                      uint32_t epoch, const uint8_t recipient[16]);
+const char *names_writer(char *out, const uint8_t writer[16]);           /* <key-id>/ */
+const char *names_doomed(char *out, const uint8_t writer[16]);           /* <key-id>/doomed/ */
+const char *names_packs(char *out, const uint8_t writer[16], const uint8_t store[16]);
+const char *names_pack(char *out, const uint8_t writer[16], const uint8_t store[16],
+                       const uint8_t id[32]);
+const char *names_snapshots(char *out, const uint8_t writer[16], const uint8_t store[16]);
+const char *names_snapshot(char *out, const uint8_t writer[16], const uint8_t store[16],
+                           uint64_t seq);
+
+/* The part behind the last '/' as hex id or decimal number. */
+bool names_tail_id(const char *name, void *id, unsigned len);
+bool names_tail_number(const char *name, uint64_t *n);
+
+/* keys/<writer>/<store>/<epoch>-<recipient> taken apart. */
+bool names_parse_key(const char *name, uint8_t writer[16], uint8_t store[16], uint32_t *epoch,
+                     uint8_t recipient[16]);
+
+#endif
