@@ -6,12 +6,13 @@
 #include "base/buf.h"
 #include "holdfast/err.h"
 
-extern const struct backend_ops backend_file, backend_memory;
+extern const struct backend_ops backend_file, backend_memory, backend_faulty;
 
 /* A new driver is one line here and one above. */
 static const struct backend_ops *const drivers[] = {
 	&backend_file,
 	&backend_memory,
+	&backend_faulty,
 };
 enum { DRIVERS = sizeof drivers / sizeof drivers[0] };
 
