@@ -1,47 +1,141 @@
 # Holdfast. `make` leaves the program at build/holdfast; `make help` lists the targets.
 BUILD   ?= build
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+PREFIX  ?= /usr/local
 PKGS    := libsodium libzstd jansson libarchive sqlite3 libcurl inih
 VERSION := $(shell sed -n '1,/^\#\# \[/s/^\#\# \[\([^]]*\)\].*/\1/p' CHANGELOG.md 2>/dev/null | head -n 1)
 
-WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
-	-Wvla -Wformat=2 -Wcast-qual -Wwrite-strings -Wnull-dereference -Wswitch-enum -Werror
-HARD := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fPIE
-OPT  ?= -O2 -g
-CPPFLAGS += -Iinclude -Isrc -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+WERROR  ?= -Werror
+WARN    := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wvla -Wformat=2 -Wcast-qual -Wwrite-strings -Wnull-dereference -Wswitch-enum $(WERROR)
+HARD    ?= -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection
+OPT     ?= -O2 -g
+SAN     ?=
+# V=1 shows whole commands
+say     = $(if $(V),,@echo "  $(1)";)
+override CPPFLAGS += -Iinclude -Isrc -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DHOLDFAST_VERSION='"$(or $(VERSION),0.0.0)"' $(shell pkg-config --cflags $(PKGS))
-CFLAGS  += -std=c17 $(OPT) $(WARN) $(HARD) -pthread $(SAN)
-LDFLAGS += -pie -Wl,-z,relro,-z,now -pthread $(SAN)
-LDLIBS  += $(shell pkg-config --libs $(PKGS)) -lm
+override CFLAGS  += -std=c17 $(OPT) $(WARN) $(HARD) -fPIE -pthread $(SAN)
+override LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack -pthread $(SAN)
+override LDLIBS  += $(shell pkg-config --libs $(PKGS)) -lm
 
 LIB_SRC := $(wildcard src/base/*.c src/crypto/*.c src/format/*.c src/vault/*.c src/source/*.c \
 	src/engine/*.c backends/*.c)
 CLI_SRC := $(wildcard src/cli/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
-UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
-all: $(BUILD)/holdfast
+# tests/unit/test_x.c becomes $(BUILD)/tests/test_x; other files there are linked into all of them
+UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+UNIT_AID := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
+TORTURE  := $(filter $(BUILD)/tests/test_torture%,$(UNIT))
+TOOLS    := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
+FUZZERS  := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzzers/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+all: $(BUILD)/holdfast   ## the program: build/holdfast (default)
 
 $(BUILD)/holdfast: $(CLI_OBJ) $(BUILD)/libholdfast.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LINK $@)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/libholdfast.a: $(LIB_OBJ)
+# the program without its main, so that tests reach what it is made of
+$(BUILD)/libcli.a: $(filter-out %/main.o,$(CLI_OBJ))
+$(BUILD)/libtest.a: $(UNIT_AID)
+$(BUILD)/%.a:
+	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR   $@)$(AR) rcs $@ $^
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC   $<)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libholdfast.a
+# the format's description travels inside the program
+$(BUILD)/src/vault/texts.o: docs/FORMAT.md
+
+# A test that takes over functions names them in a comment line of its own, "wrap: malloc write";
+# test_torture_* without such a line take over the allocator.
+WRAPPED = $$({ sed -n 's,^.*\bwrap: \([a-z0-9_ ]*\).*,\1,p' $(1); $(if $(findstring test_torture,$(1)), \
+	grep -q 'wrap: ' $(1) || echo malloc calloc realloc;) } | tr ' ' '\n' | sed -n 's/^\(.\)/-Wl,--wrap=\1/p')
+$(BUILD)/tests/unit/%.o: override CPPFLAGS += -Itests/unit
+$(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtest.a $(BUILD)/libcli.a $(BUILD)/libholdfast.a
+	$(call say,LINK $@)$(CC) $(LDFLAGS) $(call WRAPPED,tests/unit/$*.c) -o $@ $^ -lcmocka $(LDLIBS)
+
+$(BUILD)/tools/%: $(BUILD)/tests/tools/%.o
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) -MMD -MP -o $@ $< $(LDFLAGS) $(BUILD)/libholdfast.a -lcmocka $(LDLIBS)
+	$(call say,LINK $@)$(CC) $(LDFLAGS) -o $@ $< -lsqlite3 -lm
 
-unit-tests: $(UNIT)
+$(BUILD)/fuzzers/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libcli.a $(BUILD)/libholdfast.a
+	@mkdir -p $(@D)
+	$(call say,LINK $@)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
-clean:
-	rm -rf build
+unit-tests: $(UNIT)      ## build the unit tests only
+tools: $(TOOLS)          ## build crmgen (makes customer databases) and measure
+torture-tests: $(TORTURE)
+fuzzers: $(FUZZERS)
 
--include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT:=.d)
-.PHONY: all unit-tests clean
+test: all unit-tests tools   ## unit tests and command line tests (scripts/test does all there is)
+	@scripts/run-tests unit:$(BUILD) cli:$(BUILD)
+
+check:                   ## style, layers, forbidden functions, shellcheck, cppcheck, gcc -fanalyzer
+	@scripts/check-style
+	@scripts/check-layers
+	@shellcheck -x scripts/* .ci/run
+	@scripts/check-static
+
+# Builds with sanitizers live in folders of their own. Their extra code confuses the optimiser's
+# warnings, so these do not stop them.
+ASAN := BUILD=$(BUILD)/asan HARD= WERROR= OPT='-O1 -g -fno-omit-frame-pointer' \
+	SAN='-fsanitize=address,undefined -fno-sanitize-recover=all'
+TSAN := BUILD=$(BUILD)/tsan HARD= WERROR= OPT='-O1 -g -fno-omit-frame-pointer' SAN=-fsanitize=thread
+asan-build:
+	@$(MAKE) --no-print-directory $(ASAN) all unit-tests
+asan: asan-build         ## unit tests under AddressSanitizer and UBSan
+	@scripts/run-tests unit:$(BUILD)/asan
+tsan:                    ## unit tests under ThreadSanitizer
+	@$(MAKE) --no-print-directory $(TSAN) unit-tests
+	@scripts/run-tests unit:$(BUILD)/tsan
+torture:                 ## fail the Nth allocation, the Nth call: test_torture_*, with leak checks
+	@$(MAKE) --no-print-directory $(ASAN) torture-tests
+	@scripts/run-tests unit:$(BUILD)/asan:test_torture
+
+fuzz:                    ## every parser's fuzz target; FUZZ_SECONDS=60 each, FUZZ=name for one
+	@$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)/fuzz HARD= WERROR= OPT='-O1 -g' \
+		SAN='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' fuzzers
+	@scripts/fuzz $(BUILD)/fuzz $(FUZZ)
+
+cover:                   ## which lines the unit tests reach
+	@find $(BUILD)/cover -name '*.gcda' -delete 2>/dev/null || true
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/cover HARD= WERROR= OPT='-O0 -g' SAN=--coverage all unit-tests
+	@scripts/run-tests unit:$(BUILD)/cover
+	@scripts/cover $(BUILD)/cover
+
+bench: all tools         ## beside restic, borg and zstd | age on a 1 GiB database; BENCH_ROUNDS=3
+	@scripts/bench
+bench-month: all tools   ## thirty nights at 6 % page churn: what is uploaded, fetched, kept
+	@scripts/bench-month
+bench-fleet: all tools   ## a thousand databases of 1 MiB
+	@scripts/bench-fleet
+bench-memory: all tools  ## peak memory at 1 and 8 GiB
+	@scripts/bench-memory
+
+install: all             ## program, man pages, completion under PREFIX (/usr/local); DESTDIR
+	install -D -m 755 $(BUILD)/holdfast $(DESTDIR)$(PREFIX)/bin/holdfast
+	install -D -m 644 docs/holdfast.1 $(DESTDIR)$(PREFIX)/share/man/man1/holdfast.1
+	install -D -m 644 docs/holdfast.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/holdfast.conf.5
+	install -D -m 644 docs/holdfast.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/holdfast
+
+clean:                   ## remove build/
+	rm -rf $(BUILD)
+
+help:                    ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1 /p' $(firstword $(MAKEFILE_LIST)) | \
+		while read -r target what; do printf '%-13s %s\n' "$$target" "$$what"; done
+
+-include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT_AID:.o=.d) \
+	$(patsubst %.c,$(BUILD)/%.d,$(wildcard tests/unit/*.c tests/tools/*.c tests/fuzz/*.c))
+.SECONDARY:
+.PHONY: all unit-tests tools torture-tests fuzzers test check asan-build asan tsan torture fuzz cover \
+	bench bench-month bench-fleet bench-memory install clean help
