@@ -71,8 +71,11 @@ static bool line_verify(const struct line *l, const uint8_t pk[32])
 int charter_encode_anchor(const struct charter_anchor *a, const uint8_t root_sk[SIGN_SECRET_BYTES],
                           struct buf *out, struct err *err)
 {
-	JSON_AUTO j = json_pack("{s:I, s:I, s:s, s:o, s:o}", "created", (json_int_t)a->created_s,
-	                        "format", (json_int_t)CHARTER_FORMAT, "kind", "anchor",
+	JSON_AUTO j = json_pack("{s:I, s:I, s:o, s:s, s:o, s:o, s:o}",
+	                        "created", (json_int_t)a->created_s,
+	                        "format", (json_int_t)CHARTER_FORMAT,
+	                        "format_md", json_hex(a->format_md, 32), "kind", "anchor",
+	                        "recovery_txt", json_hex(a->recovery_txt, 32),
 	                        "root", json_hex(a->root, 32), "vault", json_hex(a->vault, 16));
 	return append_line(out, j, root_sk, err);
 }
@@ -103,6 +106,8 @@ int charter_decode_anchor(struct charter_anchor *a, const uint8_t *bytes, size_t
 	    json_get_text(j, "kind", &kind, what, err) != 0 ||
 	    json_get_hex(j, "vault", out.vault, 16, what, err) != 0 ||
 	    json_get_hex(j, "root", out.root, 32, what, err) != 0 ||
+	    json_get_hex(j, "format_md", out.format_md, 32, what, err) != 0 ||
+	    json_get_hex(j, "recovery_txt", out.recovery_txt, 32, what, err) != 0 ||
 	    json_get_u64(j, "created", INT64_MAX, &out.created_s, what, err) != 0)
 		return err->code;
 	if (l.len != len || strcmp(kind, "anchor") != 0 || !line_verify(&l, out.root))

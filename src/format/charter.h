@@ -13,7 +13,8 @@
  *   kind "enroll"  key, name, roles, record, log, report, box (public keys); an entry with role
  *                  "admin" must be by root, others by root or an enrolled admin
  *
- * vault.json is one such line of kind "anchor", by root: format, vault, root, created.
+ * vault.json is one such line of kind "anchor", by root: format, vault, root, created, and the
+ * hashes of FORMAT.md and RECOVERY.txt.
  * Kinds that this program does not know are kept and skipped unless they carry "critical": 1.
  */
 #ifndef CHARTER_H
@@ -59,6 +60,7 @@ struct charter {
 struct charter_anchor {
 	uint8_t vault[16], root[32];
 	uint64_t created_s;
+	uint8_t format_md[32], recovery_txt[32];   /* plain BLAKE2b-256 of the two texts */
 };
 
 void charter_key_id(uint8_t id[16], const uint8_t record_pk[32]);

@@ -1,0 +1,47 @@
+/*
+ * keyfile - the keys of this machine for one vault: KEYS/<vault-id>.key, text, mode 0600.
+ *
+ * Comment lines begin with '#'; the rest is hex of 268 bytes:
+ *   magic "HFROLE1\0" | roles LE32 | vault 16 | root pk 32 | recovery pk 32 | role seed 32 |
+ *   vault psk 32 | reserved 80 zeros | BLAKE2b-256("hf1.keyfile") of what is before
+ *
+ * From the role seed, by label (secret_derive): record "hf1.record", log "hf1.log", report
+ * "hf1.report" (Ed25519 seeds), box "hf1.box" (X25519), naming "hf1.naming", state "hf1.state".
+ */
+#ifndef KEYFILE_H
+#define KEYFILE_H
+
+#include <stdint.h>
+
+#include "base/scope.h"
+#include "crypto/secret.h"
+#include "format/charter.h"
+
+struct err;
+
+struct keyfile {
+	unsigned roles;
+	uint8_t vault[16], root[32], recovery[32];
+	struct secret *seed, *psk;
+	/* derived */
+	struct secret *record_sk;        /* 64 bytes */
+	struct secret *naming, *state;
+	uint8_t id[16];                  /* key id */
+};
+
+/* New random role seed; psk is copied. The public keys for the charter go to *pub (name and roles
+ * included). NULL with ERR_NOMEM. */
+struct keyfile *keyfile_new(const uint8_t vault[16], const uint8_t root[32],
+                            const uint8_t recovery[32], const uint8_t psk[32], unsigned roles,
+                            const char *name, struct charter_key *pub, struct err *err);
+void keyfile_free(struct keyfile *k);
+AUTO_FREE(keyfile);
+
+/* Write to dir (made with mode 0700 if absent). ERR_EXISTS if there is one for this vault. */
+int keyfile_store(const struct keyfile *k, const char *dir, const char *url, struct err *err);
+
+/* NULL with ERR_ABSENT (no such file), ERR_CORRUPT, ERR_DENIED (also when group or others may read
+ * it). */
+struct keyfile *keyfile_load(const char *dir, const uint8_t vault[16], struct err *err);
+
+#endif
