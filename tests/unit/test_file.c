@@ -312,23 +312,29 @@ static void a_full_disk_leaves_no_object_and_no_leftovers(void **state)
 
 /* ---- crashes ---- */
 
-/* A child puts large objects until it is killed. */
-static void kill_a_writer(struct place *p, long after_us)
+static void put_many(struct place *p, const uint8_t *data)
 {
+	for (unsigned n = 0; n < 20; n++) {
+		char name[60];
+		snprintf(name, sizeof name, "packs/%d-%u", (int)getpid(), n);
+		if (storage_put(p->b, name, data, BIG, BACKEND_NEW, &p->err) != 0)
+			break;
+	}
+	_exit(1);
+}
+
+/* A child puts large objects and is killed soon after its first temporary is seen. */
+static void kill_a_writer(struct place *p, const uint8_t *data, long after_us)
+{
+	unsigned before = count(p, "packs", ".tmp-");
 	pid_t child = fork();
 	assert_true(child >= 0);
-	if (child == 0) {
-		uint8_t *data = aligned_alloc(BACKEND_ALIGN, BIG);
-		memset(data, 'x', BIG);
-		for (unsigned n = 0;; n++) {
-			char name[60];
-			snprintf(name, sizeof name, "packs/%d-%u", (int)getpid(), n);
-			if (storage_put(p->b, name, data, BIG, BACKEND_NEW, &p->err) != 0)
-				_exit(1);
-		}
-	}
-	nanosleep(&(struct timespec){ 0, after_us * 1000 }, NULL);
+	if (child == 0)
+		put_many(p, data);
 	int status;
+	while (count(p, "packs", ".tmp-") == before)
+		assert_int_equal(waitpid(child, &status, WNOHANG), 0);
+	nanosleep(&(struct timespec){ 0, after_us * 1000 }, NULL);
 	kill(child, SIGKILL);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFSIGNALED(status));
@@ -353,11 +359,13 @@ static void a_killed_put_leaves_no_visible_object(void **state)
 	struct place *p = *state;
 	assert_int_equal(put(p, "packs/warm"), 0);
 	assert_int_equal(storage_remove(p->b, "packs/warm", &p->err), 0);
+	uint8_t *data = big();
 	/* until some were hit in the middle: they leave a temporary */
-	for (int i = 0; i < 200 && count(p, "packs", ".tmp-") < 3; i++) {
-		kill_a_writer(p, 15000 + i * 997 % 30000);
+	for (int i = 0; i < 200 && (i < 20 || count(p, "packs", ".tmp-") < 3); i++) {
+		kill_a_writer(p, data, i * 997 % 20000);
 		assert_int_equal(storage_list(p->b, "", expect_whole, p, &p->err), 0);
 	}
+	free(data);
 	assert_in_range(count(p, "packs", ".tmp-"), 3, 200);
 }
 
