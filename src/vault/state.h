@@ -27,7 +27,7 @@ struct buf;
 struct err;
 struct vault;
 
-enum { STATE_PACK_ZERO = 1u << 31 };   /* in an array: the unit is zero and only listed */
+#define STATE_PACK_ZERO (UINT32_C(1) << 31)   /* in an array: the unit is zero and only listed */
 
 struct state_pack {
 	uint32_t serial;          /* 1, 2, ...: the order in which packs were stored */
