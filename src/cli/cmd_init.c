@@ -1,0 +1,313 @@
+/* init - make a vault, its configuration, and the recovery sheet. */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/io.h"
+#include "cli/command.h"
+#include "cli/config_edit.h"
+#include "cli/output.h"
+#include "cli/paths.h"
+#include "cli/session.h"
+#include "cli/terminal.h"
+#include "crypto/secret.h"
+#include "crypto/words.h"
+#include "holdfast/err.h"
+#include "holdfast/vault.h"
+
+enum { SLOT_COST };
+
+static const struct option_spec options[] = {
+	[SLOT_COST] = { "slot-cost", 0, "OPS:KIB",
+	                "Argon2id passes and memory of the passphrase slot (default 3:262144)" },
+	{ 0 },
+};
+
+struct init {
+	struct session *session;
+	char *config_path;
+	bool has_vault_section;
+	struct secret *passphrase;
+	bool generated;
+	struct vault_init_options how;
+};
+
+static int parse_cost(const char *text, struct vault_init_options *out, struct err *err)
+{
+	int used = 0;
+	if (!text)
+		return 0;
+	if (sscanf(text, "%9u:%9u%n", &out->slot_ops, &out->slot_mem_kib, &used) == 2 &&
+	    text[used] == '\0' && out->slot_ops >= 1 && out->slot_ops <= 16 &&
+	    out->slot_mem_kib >= 8192 && out->slot_mem_kib <= 2 << 20)
+		return 0;
+	err_set(err, ERR_INVALID, "init: '%s' is not OPS:KIB with 1 to 16 passes and 8192 to 2097152 KiB",
+	        text);
+	return err_hint(err, "the default is 3:262144");
+}
+
+/* A configuration that names another vault is somebody's work. */
+static int choose_url(struct init *in, struct err *err)
+{
+	struct session *s = in->session;
+	const struct config_section *vault = config_find(s->config, CONFIG_VAULT, "");
+	const char *configured = vault ? config_get(s->config, vault, "url") : NULL;
+	const char *asked = s->options.vault;
+	in->has_vault_section = vault != NULL;
+	s->place = vault;
+	if (!asked && !configured) {
+		err_set(err, ERR_INVALID, "init: no vault is named");
+		return err_hint(err, "for example 'holdfast init --vault /srv/vault'");
+	}
+	s->url = session_url_of(asked ? asked : configured, err);
+	char *other = s->url && configured ? session_url_of(configured, err) : NULL;
+	if (!s->url)
+		return err->code;
+	bool differs = other && strcmp(other, s->url) != 0;
+	free(other);
+	if (!differs)
+		return 0;
+	err_set(err, ERR_EXISTS, "init: %s names another vault: %s", s->config->path, configured);
+	return err_hint(err, "name another configuration file with -c");
+}
+
+static int places(struct init *in, struct err *err)
+{
+	struct session *s = in->session;
+	const char *state = s->place ? config_get(s->config, s->place, "state") : NULL;
+	const char *keys = s->place ? config_get(s->config, s->place, "keys") : NULL;
+	s->state = state ? strdup(state) : paths_state(err);
+	s->keys = keys ? strdup(keys) : paths_keys(err);
+	return s->state && s->keys ? 0 : err->code;
+}
+
+/* Read the file that is to be written, if it is there. */
+static int load_config(struct init *in, struct err *err)
+{
+	struct session *s = in->session;
+	const char *named = s->options.config ? s->options.config : getenv("HOLDFAST_CONFIG");
+	in->config_path = named && *named ? paths_absolute(named, err) : paths_config(err);
+	if (!in->config_path)
+		return err->code;
+	bool there = access(in->config_path, F_OK) == 0;
+	s->config = there ? config_load(in->config_path, err) : config_new(err);
+	return s->config ? 0 : err->code;
+}
+
+static int generate(struct init *in, struct err *err)
+{
+	char code[WORDS_CODE_MAX];
+	words_random_code(code);
+	in->passphrase = secret_copy(code, strlen(code), err);
+	in->generated = true;
+	explicit_bzero(code, sizeof code);
+	return in->passphrase ? 0 : err->code;
+}
+
+static int type_twice(struct init *in, struct err *err)
+{
+	for (;;) {
+		struct secret *first = passphrase_prompt("New passphrase: ", err);
+		if (!first)
+			return err->code;
+		struct secret *again = passphrase_prompt("The same again: ", err);
+		bool same = again && first->len == again->len &&
+		            memcmp(first->bytes, again->bytes, first->len) == 0;
+		secret_free(again);
+		if (same) {
+			in->passphrase = first;
+			return 0;
+		}
+		secret_free(first);
+		if (!again)
+			return err->code;
+		terminal_tell("The two differ; once more.\n");
+	}
+}
+
+static void warn_if_weak(const struct secret *p)
+{
+	char code[WORDS_CODE_MAX];
+	bool seen[256] = { false };
+	size_t different = 0;
+	for (size_t i = 0; i < p->len; i++) {
+		different += !seen[p->bytes[i]];
+		seen[p->bytes[i]] = true;
+	}
+	if ((p->len < 16 || different < 8) && !words_normalise(code, (const char *)p->bytes, p->len))
+		output_note("this passphrase is weak: whoever copies the vault can try guesses at leisure");
+	explicit_bzero(code, sizeof code);
+}
+
+static int get_passphrase(struct init *in, struct err *err)
+{
+	struct passphrase_source source = session_passphrase_source(in->session);
+	bool use_code = true;
+	if (passphrase_is_given(&source)) {
+		in->passphrase = passphrase_given(&source, err);
+		if (in->passphrase)
+			warn_if_weak(in->passphrase);
+		return in->passphrase ? 0 : err->code;
+	}
+	if (terminal_is_there() && isatty(STDIN_FILENO) &&
+	    terminal_confirm("Use a generated recovery code of six words? [Y/n] ", &use_code, err) != 0)
+		return err->code;
+	if (use_code)
+		return generate(in, err);
+	if (type_twice(in, err) != 0)
+		return err->code;
+	warn_if_weak(in->passphrase);
+	return 0;
+}
+
+static void print_sheet(const struct init *in, const struct vault *v)
+{
+	char now[64];
+	time_t t = time(NULL);
+	struct tm tm;
+	strftime(now, sizeof now, "%Y-%m-%d %H:%M %z", localtime_r(&t, &tm));
+	printf("HOLDFAST RECOVERY SHEET                                  %s\n"
+	       "Print it or write it down. Keep it away from the machine and from the vault.\n\n"
+	       "  Vault          %s\n  Vault id       %s (%s)\n  Fingerprint    %s\n", now,
+	       vault_url(v), vault_id_text(v), vault_short_id(v), vault_fingerprint(v));
+	if (in->generated)
+		printf("  Recovery code  %.*s\n", (int)in->passphrase->len,
+		       (const char *)in->passphrase->bytes);
+	else
+		printf("  Passphrase     the one you chose; it is not printed\n");
+	printf("\nIn a disaster you need the address above, the credentials of that storage, and the %s.\n"
+	       "On any Linux with holdfast:\n"
+	       "  holdfast restore --vault %s\n"
+	       "  holdfast restore --vault %s STORE --to DIR\n\n"
+	       "Whoever has the %s and can read the vault can read every backup. Without it\n"
+	       "nobody can restore anything. It is shown this once.\n",
+	       in->generated ? "recovery code" : "passphrase", vault_url(v), vault_url(v),
+	       in->generated ? "code" : "passphrase");
+}
+
+static int print_json(const struct init *in, const struct vault *v, struct err *err)
+{
+	json_t *j = json_pack("{s:s, s:s, s:s, s:o}", "vault", vault_id_text(v), "url", vault_url(v),
+	                      "fingerprint", vault_fingerprint(v), "config",
+	                      output_json_text(in->config_path));
+	if (j && in->generated)
+		json_object_set_new(j, "recovery_code",
+		                    json_stringn((const char *)in->passphrase->bytes,
+		                                 in->passphrase->len));
+	return output_json(j, err);
+}
+
+/* A code that did not reach its reader is lost, and with it the vault. */
+static int show_sheet(const struct init *in, const struct vault *v, struct err *err)
+{
+	int rc = 0;
+	if (in->session->options.json)
+		rc = print_json(in, v, err);
+	else
+		print_sheet(in, v);
+	if (rc == 0)
+		rc = output_flush(err);
+	if (rc == 0)
+		return 0;
+	err_wrap(err, "init: the recovery sheet could not be printed");
+	return err_hint(err, "its code is lost: remove the new vault %s and its key file, and repeat",
+	                vault_url(v));
+}
+
+static int write_config(const struct init *in, struct err *err)
+{
+	const struct session *s = in->session;
+	AUTO(buf) text = buf_new(8192, err);
+	if (in->has_vault_section)
+		return 0;
+	if (!text || buf_printf(text, err, "[vault]\nurl = %s\nstate = %s\nkeys = %s\n", s->url,
+	                        s->state, s->keys) != 0)
+		return err->code;
+	const char *section = buf_text(text, err);
+	if (!section || config_edit_append(in->config_path, section, err) != 0)
+		return err_wrap(err, "init: the vault is made, its configuration is not");
+	return 0;
+}
+
+/* What would only fail once the vault is made is tried before. */
+static int prepare_config(const struct init *in, struct err *err)
+{
+	const struct session *s = in->session;
+	char copy[PATH_MAX], *slash;
+	if (config_edit_check("url", s->url, err) != 0 || config_edit_check("state", s->state, err) != 0 ||
+	    config_edit_check("keys", s->keys, err) != 0)
+		return err->code;
+	snprintf(copy, sizeof copy, "%s", in->config_path);
+	slash = strrchr(copy, '/');
+	if (!slash || slash == copy)
+		return 0;
+	*slash = '\0';
+	if (io_make_dirs(copy, 0700, err) != 0)
+		return err->code;
+	return access(copy, W_OK) == 0 ? 0 : err_sys(err, "init: %s", copy);
+}
+
+static const char *machine_name(char out[65])
+{
+	if (gethostname(out, 64) != 0 || !out[0])
+		snprintf(out, 65, "localhost");
+	out[64] = '\0';
+	return out;
+}
+
+static int make_vault(struct init *in, struct err *err)
+{
+	struct session *s = in->session;
+	char machine[65];
+	struct vault_options place = { s->url, s->state, s->keys };
+	in->how.machine = machine_name(machine);
+	in->how.passphrase = (const char *)in->passphrase->bytes;
+	in->how.passphrase_len = in->passphrase->len;
+	if (vault_init(&place, &in->how, err) != 0)
+		return err_wrap(err, "init");
+	s->vault = vault_open(&place, err);
+	if (!s->vault || show_sheet(in, s->vault, err) != 0 || write_config(in, err) != 0)
+		return err->code;
+	if (!s->options.json && !s->options.quiet)
+		output_note("the configuration is %s; next: holdfast add NAME PATH", in->config_path);
+	return 0;
+}
+
+static int run(struct session *s, struct err *err)
+{
+	struct init in = { .session = s };
+	int rc = options_operands(&s->options, &cmd_init, 0, 0, err);
+	if (rc == 0)
+		rc = parse_cost(s->options.own[SLOT_COST], &in.how, err);
+	if (rc == 0)
+		rc = load_config(&in, err);
+	if (rc == 0)
+		rc = choose_url(&in, err);
+	if (rc == 0)
+		rc = places(&in, err);
+	if (rc == 0)
+		rc = prepare_config(&in, err);
+	if (rc == 0)
+		rc = get_passphrase(&in, err);
+	if (rc == 0)
+		rc = make_vault(&in, err);
+	secret_free(in.passphrase);
+	free(in.config_path);
+	return rc;
+}
+
+const struct command cmd_init = {
+	.name = "init",
+	.summary = "make a vault and its configuration",
+	.usage = "[--vault URL]",
+	.about = "Make a new vault, this machine's key file and the configuration, and print the recovery\n"
+	         "sheet, once. URL may be a plain path. A recovery code of six words is generated unless\n"
+	         "another passphrase is given (--passphrase-file and the other sources) or chosen at the\n"
+	         "terminal. --slot-cost is for machines with little memory.\n",
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,448 @@
+#include "cli/config.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/io.h"
+#include "cli/config_value.h"
+#include "cli/ini_guard.h"
+#include "cli/nearest.h"
+#include "cli/text.h"
+#include "holdfast/backup.h"
+#include "holdfast/fleet.h"
+#include "holdfast/vault.h"
+
+enum { FILE_MAX_BYTES = 16 << 20, SECTIONS_MAX = 1 << 16 };
+
+static const struct config_key {
+	const char *name;
+	unsigned kinds;
+	enum config_value value;
+} keys[] = {
+	{ "url", CONFIG_VAULT, VALUE_TEXT },
+	{ "state", CONFIG_VAULT, VALUE_PATH },
+	{ "keys", CONFIG_VAULT, VALUE_PATH },
+	{ "passphrase-command", CONFIG_VAULT, VALUE_TEXT },
+	{ "type", CONFIG_STORE, VALUE_TYPE },
+	{ "path", CONFIG_STORE, VALUE_PATH },
+	{ "name", CONFIG_STORE, VALUE_TEXT },
+	{ "exclude", CONFIG_STORE, VALUE_TEXT },
+	{ "command", CONFIG_STORE, VALUE_TEXT },
+	{ "restore-command", CONFIG_STORE, VALUE_TEXT },
+	{ "end-marker", CONFIG_STORE, VALUE_TEXT },
+	{ "shell", CONFIG_STORE, VALUE_BOOL },
+	{ "user", CONFIG_STORE, VALUE_TEXT },
+	{ "defaults-file", CONFIG_STORE, VALUE_PATH },
+	{ "database", CONFIG_STORE, VALUE_TEXT },
+	{ "timeout", CONFIG_STORE, VALUE_DURATION },
+	{ "one-file-system", CONFIG_STORE, VALUE_BOOL },
+	{ "max-missing", CONFIG_STORE, VALUE_COUNT },
+	{ "rotate", CONFIG_STORE | CONFIG_DEFAULTS, VALUE_DURATION },
+	{ "rehash", CONFIG_STORE | CONFIG_DEFAULTS, VALUE_DURATION },
+	{ "full-every", CONFIG_STORE | CONFIG_DEFAULTS, VALUE_DURATION },
+	{ "level", CONFIG_STORE | CONFIG_DEFAULTS, VALUE_LEVEL },
+	{ "unit", CONFIG_STORE | CONFIG_DEFAULTS, VALUE_UNIT },
+	{ "paranoid", CONFIG_STORE | CONFIG_DEFAULTS, VALUE_BOOL },
+};
+enum { KEYS_N = sizeof keys / sizeof *keys };
+
+static const struct config_key *key_find(const char *name)
+{
+	for (size_t i = 0; i < KEYS_N; i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+struct config *config_new(struct err *err)
+{
+	struct config *c = calloc(1, sizeof *c);
+	if (!c)
+		err_set(err, ERR_NOMEM, "out of memory");
+	return c;
+}
+
+static void section_free(struct config_section *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		free(s->entries[i].value);
+	for (char **e = s->exclude; e && *e; e++)
+		free(*e);
+	free(s->exclude);
+	free(s->entries);
+	free(s->name);
+	free(s->file);
+}
+
+void config_free(struct config *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < c->n; i++)
+		section_free(&c->sections[i]);
+	free(c->sections);
+	free(c->path);
+	free(c);
+}
+
+static const char *kind_word(enum config_kind kind)
+{
+	return kind == CONFIG_VAULT ? "vault" : kind == CONFIG_STORE ? "store" : "defaults";
+}
+
+/* "[store crm]", for messages */
+static const char *title(const struct config_section *s, char out[64])
+{
+	snprintf(out, 64, "[%s%s%.50s]", kind_word(s->kind), *s->name ? " " : "", s->name);
+	return out;
+}
+
+/* Split "store crm" into its kind and name. */
+static int parse_title(const struct ini_place *at, const char *text, enum config_kind *kind,
+                       const char **name, struct err *err)
+{
+	static const char *const words[] = { "vault", "store", "defaults", NULL };
+	char word[16];
+	size_t len = strcspn(text, " \t");
+	snprintf(word, sizeof word, "%.*s", (int)len, text);
+	*name = text + len + strspn(text + len, " \t");
+	*kind = strcmp(word, "vault") == 0 ? CONFIG_VAULT : strcmp(word, "store") == 0 ? CONFIG_STORE
+	        : strcmp(text, "defaults") == 0 ? CONFIG_DEFAULTS : 0;
+	if (*kind == CONFIG_STORE && !**name) {
+		err_set(err, ERR_INVALID, "%s:%u: [store] needs a name", at->file, at->line);
+		return err_hint(err, "for example [store crm]");
+	}
+	if (*kind)
+		return 0;
+	err_set(err, ERR_INVALID, "%s:%u: unknown section [%s]", at->file, at->line, text);
+	const char *near = nearest_of(word, words);
+	return near ? err_hint(err, "did you mean [%s%s%s]?", near, **name ? " " : "", *name)
+	            : err_hint(err, "known: [vault], [vault NAME], [defaults], [store NAME]");
+}
+
+bool config_name_ok(const char *name)
+{
+	char safe[4 * VAULT_NAME_MAX + 1];
+	size_t len = strlen(name);
+	if (len == 0 || len > VAULT_NAME_MAX || strpbrk(name, "@*?[]\\{}"))
+		return false;
+	if (*name == '/' || *name == ' ' || name[len - 1] == ' ' || name[len - 1] == '/')
+		return false;
+	return strcmp(text_escape(safe, sizeof safe, name), name) == 0;
+}
+
+static int bad_name(const struct ini_place *at, const char *name, struct err *err)
+{
+	err_set(err, ERR_INVALID, "%s:%u: a store cannot be called '%s'", at->file, at->line, name);
+	return err_hint(err, "up to %d bytes of UTF-8 without @ * ? [ ] { } \\ and control "
+	                "characters", VAULT_NAME_MAX);
+}
+
+static int add_section(struct config *c, const struct ini_place *at, enum config_kind kind,
+                       const char *name, struct err *err)
+{
+	if (c->n >= SECTIONS_MAX)
+		return err_set(err, ERR_INVALID, "%s:%u: too many sections", at->file, at->line);
+	struct config_section *grown = reallocarray(c->sections, c->n + 1, sizeof *grown);
+	if (!grown)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	c->sections = grown;
+	struct config_section *s = &grown[c->n++];
+	*s = (struct config_section){ .kind = kind, .name = strdup(name), .file = strdup(at->file),
+		                      .line = at->line };
+	return s->name && s->file ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+}
+
+static int on_section(void *arg, const struct ini_place *at, const char *text, struct err *err)
+{
+	struct config *c = arg;
+	enum config_kind kind;
+	const char *name;
+	if (parse_title(at, text, &kind, &name, err) != 0)
+		return err->code;
+	if (*name && !config_name_ok(name))
+		return bad_name(at, name, err);
+	const struct config_section *twin = config_find(c, kind, name);
+	if (twin) {
+		char shown[64];
+		err_set(err, ERR_INVALID, "%s:%u: %s is already at %s:%u", at->file, at->line,
+		        title(twin, shown), twin->file, twin->line);
+		return err_hint(err, "every section stands once");
+	}
+	return add_section(c, at, kind, name, err);
+}
+
+static int unknown_key(const struct ini_place *at, const struct config_section *s, const char *key,
+                       struct err *err)
+{
+	char shown[64];
+	const char *best = NULL;
+	size_t distance = SIZE_MAX;
+	err_set(err, ERR_INVALID, "%s:%u: unknown key '%s' in %s", at->file, at->line, key,
+	        title(s, shown));
+	for (size_t i = 0; i < KEYS_N; i++)
+		if (keys[i].kinds & s->kind)
+			best = nearest_better(key, keys[i].name, best, &distance);
+	if (best)
+		return err_hint(err, "did you mean '%s'?", best);
+	const struct config_key *elsewhere = key_find(key);
+	if (elsewhere)
+		return err_hint(err, "'%s' belongs into a [%s] section", key,
+		                elsewhere->kinds & CONFIG_VAULT ? "vault" : "store");
+	return err_hint(err, "the known keys are in holdfast.conf(5)");
+}
+
+static const struct config_entry *entry_find(const struct config_section *s, const char *key)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (strcmp(s->entries[i].key, key) == 0)
+			return &s->entries[i];
+	return NULL;
+}
+
+static int add_entry(struct config_section *s, const struct ini_place *at, const char *key,
+                     const char *value, struct err *err)
+{
+	struct config_entry *grown = reallocarray(s->entries, s->n + 1, sizeof *grown);
+	if (!grown)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	s->entries = grown;
+	grown[s->n] = (struct config_entry){ key, strdup(value), at->line };
+	if (!grown[s->n].value)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	s->n++;
+	return 0;
+}
+
+static int add_pattern(struct config_section *s, const char *text, size_t len, struct err *err)
+{
+	size_t n = 0;
+	while (s->exclude && s->exclude[n])
+		n++;
+	char **grown = reallocarray(s->exclude, n + 2, sizeof *grown);
+	if (!grown)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	s->exclude = grown;
+	grown[n] = strndup(text, len);
+	grown[n + 1] = NULL;
+	return grown[n] ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+}
+
+/* `exclude` may stand several times, and hold several patterns with commas between them. */
+static int add_exclude(struct config_section *s, const char *value, struct err *err)
+{
+	while (*value) {
+		value += strspn(value, ", \t");
+		size_t len = strcspn(value, ","), kept = len;
+		while (kept > 0 && isspace((unsigned char)value[kept - 1]))
+			kept--;
+		if (kept > 0 && add_pattern(s, value, kept, err) != 0)
+			return err->code;
+		value += len;
+	}
+	return 0;
+}
+
+static int on_entry(void *arg, const struct ini_place *at, const char *name, const char *value,
+                    struct err *err)
+{
+	struct config *c = arg;
+	char shown[64];
+	if (c->n == 0 || strcmp(c->sections[c->n - 1].file, at->file) != 0)
+		return err_set(err, ERR_INVALID, "%s:%u: '%s' stands before any section", at->file,
+		               at->line, name);
+	struct config_section *s = &c->sections[c->n - 1];
+	const struct config_key *key = key_find(name);
+	if (!key || !(key->kinds & s->kind))
+		return unknown_key(at, s, name, err);
+	if (config_value_check(key->value, value, err) != 0)
+		return err_wrap(err, "%s:%u: '%s' in %s", at->file, at->line, name, title(s, shown));
+	if (strcmp(name, "exclude") == 0)
+		return add_exclude(s, value, err);
+	const struct config_entry *twin = entry_find(s, name);
+	if (twin)
+		return err_set(err, ERR_INVALID, "%s:%u: '%s' is already given in line %u", at->file,
+		               at->line, name, twin->line);
+	return add_entry(s, at, key->name, value, err);
+}
+
+int config_add(struct config *c, const char *file, const char *text, size_t len, struct err *err)
+{
+	struct ini_visitor visitor = { on_section, on_entry, c };
+	return ini_guard_read(file, text, len, &visitor, err);
+}
+
+/* The file's content; whoever can write it has commands run as whoever backs up. */
+static int read_checked(const char *path, struct buf *text, struct err *err)
+{
+	struct stat st;
+	if (io_read_file(path, text, err) != 0)
+		return err->code;
+	if (stat(path, &st) != 0)
+		return err_sys(err, "%s", path);
+	if (!(st.st_mode & S_IWOTH))
+		return 0;
+	err_set(err, ERR_INVALID, "%s: everybody may write this file, and it names commands to run",
+	        path);
+	return err_hint(err, "chmod o-w '%s'", path);
+}
+
+static int load_file(struct config *c, const char *path, struct err *err)
+{
+	AUTO(buf) text = buf_new(FILE_MAX_BYTES, err);
+	if (!text || read_checked(path, text, err) != 0)
+		return err->code;
+	/* an empty file has no bytes at all */
+	return config_add(c, path, text->len ? (const char *)text->bytes : "", text->len, err);
+}
+
+static int load_folder(struct config *c, const char *path, struct err *err)
+{
+	char copy[PATH_MAX], pattern[PATH_MAX + 16];
+	glob_t found;
+	snprintf(copy, sizeof copy, "%s", path);
+	if (strcmp(basename(copy), "holdfast.conf") != 0)
+		return 0;
+	snprintf(copy, sizeof copy, "%s", path);
+	snprintf(pattern, sizeof pattern, "%s/conf.d/*.conf", dirname(copy));
+	if (glob(pattern, 0, NULL, &found) != 0)
+		return 0;
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < found.gl_pathc; i++)
+		rc = load_file(c, found.gl_pathv[i], err);
+	globfree(&found);
+	return rc;
+}
+
+struct config *config_load(const char *path, struct err *err)
+{
+	AUTO(config) c = config_new(err);
+	if (!c)
+		return NULL;
+	c->path = strdup(path);
+	if (!c->path)
+		err_set(err, ERR_NOMEM, "out of memory");
+	else if (load_file(c, path, err) == 0 && load_folder(c, path, err) == 0 &&
+	         config_complete(c, err) == 0)
+		return TAKE(c);
+	return NULL;
+}
+
+static int missing_key(const struct config_section *s, const char *key, struct err *err)
+{
+	char shown[64];
+	return err_set(err, ERR_INVALID, "%s:%u: '%s' is missing in %s", s->file, s->line, key,
+	               title(s, shown));
+}
+
+static int complete_store(const struct config_section *s, struct err *err)
+{
+	const struct config_entry *type = entry_find(s, "type"), *name = entry_find(s, "name");
+	struct ini_place at = { s->file, name ? name->line : s->line };
+	if (!type)
+		return missing_key(s, "type", err);
+	if ((strcmp(type->value, "sqlite") == 0 || strcmp(type->value, "files") == 0) &&
+	    !entry_find(s, "path"))
+		return missing_key(s, "path", err);
+	if (strcmp(type->value, "command") == 0 && !entry_find(s, "command"))
+		return missing_key(s, "command", err);
+	if (config_store_is_fleet(s)) {
+		if (!name || strchr(name->value, '{'))
+			return 0;
+		err_set(err, ERR_INVALID, "%s:%u: 'name' gives every file the same store name",
+		        at.file, at.line);
+		return err_hint(err, "for example 'name = %s/{stem}'", s->name);
+	}
+	return config_name_ok(config_store_name(s)) ? 0 : bad_name(&at, config_store_name(s), err);
+}
+
+int config_complete(const struct config *c, struct err *err)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		const struct config_section *s = &c->sections[i];
+		if (s->kind == CONFIG_VAULT && !entry_find(s, "url"))
+			return missing_key(s, "url", err);
+		if (s->kind == CONFIG_STORE && complete_store(s, err) != 0)
+			return err->code;
+	}
+	return 0;
+}
+
+const struct config_section *config_find(const struct config *c, enum config_kind kind,
+                                         const char *name)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->sections[i].kind == kind && strcmp(c->sections[i].name, name) == 0)
+			return &c->sections[i];
+	return NULL;
+}
+
+const char *config_get(const struct config *c, const struct config_section *s, const char *key)
+{
+	const struct config_entry *e = entry_find(s, key);
+	const struct config_section *defaults = config_find(c, CONFIG_DEFAULTS, "");
+	if (!e && defaults && s->kind == CONFIG_STORE)
+		e = entry_find(defaults, key);
+	return e ? e->value : NULL;
+}
+
+uint64_t config_get_number(const struct config *c, const struct config_section *s, const char *key)
+{
+	const struct config_key *known = key_find(key);
+	const char *text = config_get(c, s, key);
+	return text && known ? config_value_number(known->value, text) : 0;
+}
+
+bool config_store_is_fleet(const struct config_section *s)
+{
+	const struct config_entry *type = entry_find(s, "type"), *path = entry_find(s, "path");
+	return type && path && strcmp(type->value, "sqlite") == 0 && fleet_is_pattern(path->value);
+}
+
+const char *config_store_name(const struct config_section *s)
+{
+	const struct config_entry *name = entry_find(s, "name");
+	return name ? name->value : s->name;
+}
+
+static void source_options(const struct config *c, const struct config_section *s,
+                           struct source_options *out)
+{
+	out->type = config_get(c, s, "type");
+	out->path = config_get(c, s, "path");
+	out->command = config_get(c, s, "command");
+	out->restore_command = config_get(c, s, "restore-command");
+	out->end_marker = config_get(c, s, "end-marker");
+	out->shell = config_get_number(c, s, "shell") != 0;
+	out->user = config_get(c, s, "user");
+	out->defaults_file = config_get(c, s, "defaults-file");
+	out->database = config_get(c, s, "database");
+	out->exclude = (const char *const *)s->exclude;
+	out->timeout_s = (unsigned)config_get_number(c, s, "timeout");
+	out->one_file_system = config_get_number(c, s, "one-file-system") != 0;
+}
+
+void config_backup_store(const struct config *c, const struct config_section *s, const char *name,
+                         const char *path, struct backup_store *out)
+{
+	*out = (struct backup_store){ 0 };
+	source_options(c, s, &out->source);
+	out->source.name = name;
+	if (path)
+		out->source.path = path;
+	out->unit_bytes = (uint32_t)config_get_number(c, s, "unit");
+	out->level = (unsigned)config_get_number(c, s, "level");
+	out->rotate_s = config_get_number(c, s, "rotate");
+	out->rehash_s = config_get_number(c, s, "rehash");
+	out->full_every_s = config_get_number(c, s, "full-every");
+	out->paranoid = config_get_number(c, s, "paranoid") != 0;
+}

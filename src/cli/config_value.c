@@ -1,0 +1,112 @@
+#include "cli/config_value.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "cli/nearest.h"
+#include "cli/when.h"
+#include "holdfast/err.h"
+
+const char *const config_value_types[] = { "sqlite", "files", "command", "mariadb-dump",
+	                                   "postgres-dump", NULL };
+
+/* Decimal digits and nothing else. */
+static bool digits(const char *text, uint64_t max, uint64_t *out)
+{
+	uint64_t n = 0;
+	if (!*text || strlen(text) > 9)
+		return false;
+	for (; *text; text++) {
+		if (*text < '0' || *text > '9')
+			return false;
+		n = n * 10 + (uint64_t)(*text - '0');
+	}
+	*out = n;
+	return n <= max;
+}
+
+static bool boolean(const char *text, uint64_t *out)
+{
+	static const char *const words[] = { "no", "yes", "false", "true", "off", "on" };
+	for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
+		if (strcasecmp(text, words[i]) == 0) {
+			*out = i & 1;
+			return true;
+		}
+	return false;
+}
+
+static bool unit(const char *text, uint64_t *out)
+{
+	char number[12];
+	size_t len = strspn(text, "0123456789");
+	uint64_t scale = text[len] == '\0' ? 1 : strcasecmp(text + len, "k") == 0 ||
+	                 strcasecmp(text + len, "kib") == 0 ? 1024 : 0;
+	*out = 0;
+	if (strcmp(text, "auto") == 0)
+		return true;
+	snprintf(number, sizeof number, "%.*s", (int)(len < 11 ? len : 11), text);
+	if (scale == 0 || !digits(number, 65536, out))
+		return false;
+	*out *= scale;
+	return *out >= 256 && *out <= 65536 && (*out & (*out - 1)) == 0;
+}
+
+static bool known_type(const char *text)
+{
+	for (const char *const *t = config_value_types; *t; t++)
+		if (strcmp(*t, text) == 0)
+			return true;
+	return false;
+}
+
+static bool parse(enum config_value kind, const char *text, uint64_t *out)
+{
+	*out = 0;
+	switch (kind) {
+	case VALUE_TEXT: return *text != '\0';
+	case VALUE_PATH: return *text == '/';
+	case VALUE_TYPE: return known_type(text);
+	case VALUE_BOOL: return boolean(text, out);
+	case VALUE_DURATION: return when_duration(text, out);
+	case VALUE_COUNT: return digits(text, 1000000, out);
+	case VALUE_LEVEL: return digits(text, 19, out) && *out >= 1;
+	case VALUE_UNIT: return unit(text, out);
+	}
+	return false;
+}
+
+static const char *expected(enum config_value kind)
+{
+	switch (kind) {
+	case VALUE_TEXT: return "some text";
+	case VALUE_PATH: return "an absolute path";
+	case VALUE_TYPE: return "sqlite, files, command, mariadb-dump or postgres-dump";
+	case VALUE_BOOL: return "yes or no";
+	case VALUE_DURATION: return "a duration such as 90d, 12h 30m or never";
+	case VALUE_COUNT: return "a number";
+	case VALUE_LEVEL: return "a number from 1 to 19";
+	case VALUE_UNIT: return "auto, or a power of two from 256 to 64k";
+	}
+	return "";
+}
+
+int config_value_check(enum config_value kind, const char *text, struct err *err)
+{
+	uint64_t number;
+	if (parse(kind, text, &number))
+		return 0;
+	err_set(err, ERR_INVALID, "'%s' is not %s", text, expected(kind));
+	const char *near = kind == VALUE_TYPE ? nearest_of(text, config_value_types) : NULL;
+	return near ? err_hint(err, "did you mean '%s'?", near) : err->code;
+}
+
+uint64_t config_value_number(enum config_value kind, const char *text)
+{
+	uint64_t number;
+	parse(kind, text, &number);
+	return number;
+}

@@ -1,0 +1,15 @@
+/* live - one line on the terminal that tells how far the work is; nothing where there is none. */
+#ifndef LIVE_H
+#define LIVE_H
+
+#include <stdbool.h>
+
+#include "holdfast/progress.h"
+
+/* What to hand to the library. Shows a line only if `show` and standard error is a terminal. */
+const struct progress *live_progress(bool show);
+
+/* Wipe the line, before anything else is printed. */
+void live_clear(void);
+
+#endif

@@ -1,0 +1,107 @@
+#include <fcntl.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/exit_code.h"
+#include "cli/live.h"
+#include "cli/nearest.h"
+#include "cli/output.h"
+#include "cli/session.h"
+#include "cli/stop.h"
+#include "crypto/hash.h"
+#include "crypto/secret.h"
+#include "holdfast/err.h"
+
+/* a file opened later must not become standard output */
+static void open_standard_descriptors(void)
+{
+	int fd;
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+static int unknown_command(const char *name, struct err *err)
+{
+	const char *best = NULL;
+	size_t distance = (size_t)-1;
+	for (const struct command *const *c = commands; *c; c++)
+		best = nearest_better(name, (*c)->name, best, &distance);
+	err_set(err, ERR_INVALID, "unknown command '%s'", name);
+	return best ? err_hint(err, "did you mean '%s'?", best)
+	            : err_hint(err, "'holdfast help' lists the commands");
+}
+
+/* Options may stand before the command's name and behind it. */
+static int parse(struct session *s, int argc, char **argv, struct err *err)
+{
+	struct options *o = &s->options;
+	if (options_parse(o, NULL, argc, argv, err) != 0)
+		return err->code;
+	s->command = o->version ? &cmd_version : &cmd_help;
+	if (o->version || o->n_operands == 0) {
+		o->n_operands = 0;
+		return 0;
+	}
+	s->command = command_find(o->operands[0]);
+	if (!s->command)
+		return unknown_command(o->operands[0], err);
+	return options_parse(o, s->command, (int)o->n_operands, o->operands, err);
+}
+
+static int run(struct session *s, int argc, char **argv, struct err *err)
+{
+	if (parse(s, argc, argv, err) != 0)
+		return err->code;
+	if (s->options.help && s->command != &cmd_help) {
+		options_help(s->command);
+		return EXIT_DONE;
+	}
+	/* nothing asked is a mistake, and the list of commands is the answer to it */
+	int rc = s->command->run(s, err);
+	return rc == EXIT_DONE && argc == 1 ? EXIT_USAGE : rc;
+}
+
+static enum exit_code conclude(const struct session *s, int rc, struct err *err)
+{
+	enum exit_code code = rc >= 0 ? (enum exit_code)rc
+	                      : s->no_vault ? EXIT_NO_VAULT : exit_code_of((enum err_code)rc);
+	struct err ignored;
+	live_clear();
+	if (rc < 0)
+		output_error(err);
+	if (rc < 0 && s->options.json)
+		output_json(output_json_error(err, NULL), &ignored);
+	if (output_flush(err) == 0)
+		return code;
+	if (rc >= 0)
+		output_error(err);
+	return code == EXIT_DONE ? EXIT_FAILED : code;
+}
+
+int main(int argc, char **argv)
+{
+	struct session session = { 0 };
+	struct err err = { 0 };
+	open_standard_descriptors();
+	setlocale(LC_CTYPE, "");
+	umask(077);
+	secret_harden_process();
+	if (crypto_start() != 0) {
+		output_note("libsodium cannot be started");
+		return EXIT_FAILED;
+	}
+	passphrase_take_environment();
+	stop_install();
+	int rc = run(&session, argc, argv, &err);
+	enum exit_code code = conclude(&session, rc, &err);
+	session_end(&session);
+	passphrase_drop();
+	return (int)code;
+}

@@ -1,0 +1,180 @@
+#include "cli/restore_job.h"
+
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/config.h"
+#include "cli/session.h"
+#include "holdfast/backup.h"
+#include "holdfast/err.h"
+
+void restore_jobs_free(struct restore_jobs *list)
+{
+	if (!list)
+		return;
+	for (size_t i = 0; i < list->n; i++) {
+		free(list->jobs[i].to);
+		free(list->jobs[i].first_file);
+	}
+	free(list->jobs);
+	stores_free(list->stores);
+	free(list);
+}
+
+/* The section that describes a single store of this machine; a fleet's says nothing of one file. */
+static const struct config_section *section_of(const struct session *s,
+                                               const struct store_entry *store)
+{
+	for (size_t i = 0; store->info.name && i < s->config->n; i++) {
+		const struct config_section *section = &s->config->sections[i];
+		if (section->kind == CONFIG_STORE && !config_store_is_fleet(section) &&
+		    strcmp(config_store_name(section), store->info.name) == 0)
+			return section;
+	}
+	return NULL;
+}
+
+static int set_to(struct restore_job *job, const char *folder, const char *below, struct err *err)
+{
+	free(job->to);
+	job->to = NULL;
+	if (asprintf(&job->to, "%s%s%s", folder, below ? "/" : "", below ? below : "") >= 0)
+		return 0;
+	job->to = NULL;
+	return err_set(err, ERR_NOMEM, "out of memory");
+}
+
+/* Without --to: back to where the configuration says that the store lives. */
+static int set_home(struct session *s, struct restore_job *job, struct err *err)
+{
+	const char *type = job->source.type;
+	if (type && strcmp(type, "sqlite") == 0) {
+		char path[PATH_MAX];
+		snprintf(path, sizeof path, "%s", job->source.path);
+		return set_to(job, dirname(path), NULL, err);
+	}
+	job->command = job->source.restore_command;
+	if (job->command)
+		return set_to(job, ".", NULL, err);
+	err_set(err, ERR_INVALID, "no folder to restore into is given");
+	err_hint(err, "add --to DIR");
+	return target_wrap(s, job->store->label, err);
+}
+
+static int look_at_file(void *arg, const struct snapshot_file *file, struct err *err)
+{
+	struct restore_job *job = arg;
+	if (job->files++ > 0)
+		return 0;
+	job->first_file = strdup(file->entry.path);
+	return job->first_file ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+}
+
+static bool clashes(const struct restore_jobs *list, const struct restore_job *job)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		const struct restore_job *other = &list->jobs[i];
+		if (other != job && other->first_file && job->first_file &&
+		    strcmp(other->first_file, job->first_file) == 0)
+			return true;
+	}
+	return job->files != 1;
+}
+
+/* Store names come from the vault: they may not lead out of the folder. */
+static bool is_folder_name(const char *name)
+{
+	if (*name == '/' || *name == '\0')
+		return false;
+	for (const char *part = name; part; part = strchr(part, '/')) {
+		part += *part == '/';
+		size_t len = strcspn(part, "/");
+		if (len == 0 || (len <= 2 && strncmp(part, "..", len) == 0))
+			return false;
+	}
+	return true;
+}
+
+static int place_below(struct session *s, struct restore_job *job, const char *to, struct err *err)
+{
+	if (is_folder_name(job->store->label))
+		return set_to(job, to, job->store->label, err);
+	err_set(err, ERR_INVALID, "its name cannot be a folder's name; restore it alone");
+	return target_wrap(s, job->store->label, err);
+}
+
+/* Single files side by side in one folder, unless two have one name; trees each in their own. */
+static int spread(struct session *s, struct restore_jobs *list, const char *to, struct err *err)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		struct restore_job *job = &list->jobs[i];
+		if (snapshot_files(s->vault, &job->store->info, job->snapshot.seq, look_at_file, job,
+		                   NULL, err) != 0)
+			return target_wrap(s, job->store->label, err);
+	}
+	for (size_t i = 0; i < list->n; i++) {
+		struct restore_job *job = &list->jobs[i];
+		int rc = clashes(list, job) ? place_below(s, job, to, err)
+		                            : set_to(job, to, NULL, err);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int place(struct session *s, struct restore_jobs *list, const char *to, struct err *err)
+{
+	if (to && list->n > 1)
+		return spread(s, list, to, err);
+	for (size_t i = 0; i < list->n; i++) {
+		struct restore_job *job = &list->jobs[i];
+		int rc = to ? set_to(job, to, NULL, err) : set_home(s, job, err);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int make_jobs(struct session *s, struct restore_jobs *list, const char *snapshot,
+                     struct err *err)
+{
+	list->jobs = calloc(list->stores->n + 1, sizeof *list->jobs);
+	if (!list->jobs)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < list->stores->n; i++) {
+		struct restore_job *job = &list->jobs[list->n++];
+		struct backup_store settings;
+		job->store = &list->stores->entries[i];
+		const struct config_section *section = section_of(s, job->store);
+		if (section) {
+			config_backup_store(s->config, section, job->store->info.name, NULL, &settings);
+			job->source = settings.source;
+		}
+		if (target_select(s, job->store, snapshot, &job->snapshot, err) != 0)
+			return err->code;
+	}
+	return 0;
+}
+
+struct restore_jobs *restore_jobs_new(struct session *s, const char *operand, const char *to,
+                                      struct err *err)
+{
+	struct store_spec spec;
+	if (stores_parse_spec(operand, &spec, err) != 0 || session_open(s, err) != 0 ||
+	    session_unlock(s, err) != 0)
+		return NULL;
+	AUTO(restore_jobs) list = calloc(1, sizeof *list);
+	if (!list) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	char *pattern = spec.store;
+	list->stores = stores_load(s, STORES_AS_THEY_ARE, err);
+	if (!list->stores || stores_keep(list->stores, &pattern, 1, err) != 0 ||
+	    make_jobs(s, list, spec.snapshot, err) != 0 || place(s, list, to, err) != 0)
+		return NULL;
+	return TAKE(list);
+}

@@ -1,0 +1,36 @@
+/* restore_job - which snapshots an operand of `restore` means, and where each is to go. */
+#ifndef RESTORE_JOB_H
+#define RESTORE_JOB_H
+
+#include <stddef.h>
+
+#include "base/scope.h"
+#include "cli/target.h"
+#include "holdfast/source.h"
+
+struct err;
+struct session;
+
+struct restore_job {
+	const struct store_entry *store;
+	struct snapshot_info snapshot;
+	struct source_options source;   /* of the configuration, or empty */
+	const char *command;            /* pipe the dump into this, or NULL */
+	char *to;                       /* folder */
+	char *first_file;               /* path inside the snapshot, while places are given out */
+	size_t files;
+};
+
+struct restore_jobs {
+	struct stores *stores;
+	struct restore_job *jobs;
+	size_t n;
+};
+
+/* Opens and unlocks the vault. `to` is --to or NULL. */
+struct restore_jobs *restore_jobs_new(struct session *s, const char *operand, const char *to,
+                                      struct err *err);
+void restore_jobs_free(struct restore_jobs *list);
+AUTO_FREE(restore_jobs);
+
+#endif

@@ -1,0 +1,12 @@
+/* stop - SIGINT and SIGTERM: the first asks the work to end, the second ends it at once. */
+#ifndef STOP_H
+#define STOP_H
+
+#include <signal.h>
+
+void stop_install(void);
+
+/* Becomes non-zero when the user wants an end. */
+const volatile sig_atomic_t *stop_flag(void);
+
+#endif
