@@ -265,7 +265,7 @@ static int scan_log(struct sqlite_overlay *o, const struct sqlite_wal_state *sta
 	if (rc != 0)
 		return rc;
 	if (s.pages != state->pages || memcmp(s.sum, state->sum, sizeof s.sum) != 0)
-		return err_set(err, ERR_SOURCE, "its write-ahead log does not end as its index says");
+		return err_set(err, ERR_SOURCE, "its write-ahead log ends unlike its index");
 	compact(o);
 	return 0;
 }
