@@ -10,19 +10,28 @@ const char *const command_line_env[] = {
 	"PATH", "HOME", "LANG", "TZ", "USER", "PG*", "MYSQL_*", NULL,
 };
 
+char **command_line_pack(const char *const *words, struct err *err)
+{
+	size_t n = 0, size = 0;
+	for (; words[n]; n++)
+		size += strlen(words[n]) + 1;
+	char **copy = calloc(1, (n + 1) * sizeof *copy + size);
+	if (!copy) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	char *text = (char *)(copy + n + 1);
+	for (size_t i = 0; i < n; i++) {
+		size_t len = strlen(words[i]) + 1;
+		copy[i] = memcpy(text, words[i], len);
+		text += len;
+	}
+	return copy;
+}
+
 char **command_line_words(const char *line, bool shell, struct err *err)
 {
 	if (!shell)
 		return split_words(line, err);
-	static const char shell_c[] = "/bin/sh\0-c";
-	size_t size = strlen(line) + 1;
-	char **words = calloc(1, 4 * sizeof *words + sizeof shell_c + size);
-	if (!words) {
-		err_set(err, ERR_NOMEM, "out of memory");
-		return NULL;
-	}
-	words[0] = memcpy(words + 4, shell_c, sizeof shell_c);
-	words[1] = words[0] + sizeof "/bin/sh";
-	words[2] = memcpy(words[0] + sizeof shell_c, line, size);
-	return words;
+	return command_line_pack((const char *const[]){ "/bin/sh", "-c", line, NULL }, err);
 }

@@ -4,11 +4,14 @@
 
 #include "holdfast/err.h"
 
-extern const struct source_ops source_command, source_files, source_sqlite;
+extern const struct source_ops source_command, source_files, source_mariadb_dump,
+	source_postgres_dump, source_sqlite;
 
 static const struct source_ops *const drivers[] = {
 	&source_command,
 	&source_files,
+	&source_mariadb_dump,
+	&source_postgres_dump,
 	&source_sqlite,
 };
 
