@@ -108,8 +108,8 @@ static void the_entry_is_one_private_file_named_after_the_store(void **state)
 static void a_failing_command_is_no_backup(void **state)
 {
 	(void)state;
-	assert_int_equal(back_up_script("seq 1 9; echo \"Access denied for user 'backup'\" >&2; exit 2", NULL),
-	                 ERR_SOURCE);
+	static const char denied[] = "seq 1 9; echo \"Access denied for user 'backup'\" >&2; exit 2";
+	assert_int_equal(back_up_script(denied, NULL), ERR_SOURCE);
 	assert_string_equal(err.msg, "sh exited 2: \"Access denied for user 'backup'\"");
 	assert_int_equal(back_up_script("seq 1 9; kill -9 $$", NULL), ERR_SOURCE);
 	assert_string_equal(err.msg, "sh was killed by signal 9");
@@ -300,7 +300,7 @@ static bool is_alive(long pid)
 static void an_aborted_backup_leaves_no_process(void **state)
 {
 	(void)state;
-	char script[2 * SCRATCH_MAX + 100];
+	char script[3 * SCRATCH_MAX + 100];
 	snprintf(script, sizeof script, "sleep 600 & echo $! $$ >%s/new; mv %s/new %s/pids; wait", folder,
 	         folder, folder);
 	struct source_options options = { .type = "command", .shell = true, .command = script };
@@ -445,6 +445,7 @@ static void a_password_in_a_command_line_is_refused(void **state)
 
 int main(void)
 {
+#define IN_FOLDER(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_finished_dump_is_delivered_whole),
 		cmocka_unit_test(the_entry_is_one_private_file_named_after_the_store),
@@ -459,15 +460,14 @@ int main(void)
 		cmocka_unit_test(wrong_options_are_refused),
 		cmocka_unit_test(only_shell_makes_a_shell),
 		cmocka_unit_test(the_command_runs_as_the_user),
-		cmocka_unit_test_setup_teardown(an_aborted_backup_leaves_no_process, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_restore_command_gets_the_dump, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_failing_restore_command_fails_the_restore, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(without_a_restore_command_a_private_file_appears, set_up,
-		                                tear_down),
-		cmocka_unit_test_setup_teardown(what_is_there_is_kept, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(an_aborted_restore_leaves_nothing, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(stored_names_do_not_lead_out_of_the_folder, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_password_that_others_can_read_is_refused, set_up, tear_down),
+		IN_FOLDER(an_aborted_backup_leaves_no_process),
+		IN_FOLDER(a_restore_command_gets_the_dump),
+		IN_FOLDER(a_failing_restore_command_fails_the_restore),
+		IN_FOLDER(without_a_restore_command_a_private_file_appears),
+		IN_FOLDER(what_is_there_is_kept),
+		IN_FOLDER(an_aborted_restore_leaves_nothing),
+		IN_FOLDER(stored_names_do_not_lead_out_of_the_folder),
+		IN_FOLDER(a_password_that_others_can_read_is_refused),
 		cmocka_unit_test(a_password_in_a_command_line_is_refused),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
