@@ -9,7 +9,7 @@
 
 #include "holdfast/err.h"
 
-/* A change within one tick of the file system's clock may leave ctime as it was. */
+/* A change within one tick of the file system's clock may leave its times as they were. */
 static const int64_t fresh_ns = 2000000000;
 
 static int64_t ns(const struct timespec *t)
@@ -22,17 +22,20 @@ struct text {
 	size_t room;
 };
 
-static void add(struct text *t, const struct stat *st)
+static void add(struct text *t, const struct stat *st, const struct timespec *changed)
 {
 	int n = snprintf(t->at, t->room, " %llx.%llx.%llx.%llx", (unsigned long long)st->st_ino,
 	                 (unsigned long long)st->st_size, (unsigned long long)ns(&st->st_mtim),
-	                 (unsigned long long)ns(&st->st_ctim));
+	                 (unsigned long long)ns(changed));
 	t->at += n;
 	t->room -= (size_t)n;
 }
 
-/* An absent or empty log or journal is no part of the database: SQLite takes both alike, and
- * reading a database in WAL mode leaves an empty log beside it. */
+/*
+ * An absent or empty log or journal is no part of the database: SQLite takes both alike, and
+ * reading a database in WAL mode leaves an empty log beside it. Their ctime says nothing: run by
+ * root, SQLite gives them to the database's owner whenever it opens them, also for us.
+ */
 static int add_side(struct text *t, const char *path, const char *label, const char *part,
                     int64_t *newest, struct err *err)
 {
@@ -44,9 +47,9 @@ static int add_side(struct text *t, const char *path, const char *label, const c
 		return err_sys(err, "%s%s", label, part);
 	if (!there || st.st_size == 0)
 		st = (struct stat){ 0 };
-	add(t, &st);
-	if (ns(&st.st_ctim) > *newest)
-		*newest = ns(&st.st_ctim);
+	add(t, &st, &st.st_mtim);
+	if (ns(&st.st_mtim) > *newest)
+		*newest = ns(&st.st_mtim);
 	return 0;
 }
 
@@ -64,7 +67,7 @@ int sqlite_stamp_take(const char *path, const char *label, char stamp[SOURCE_STA
 	int n = snprintf(all, sizeof all, "sqlite1 %llx", (unsigned long long)st.st_dev);
 	struct text t = { all + n, sizeof all - (size_t)n };
 	int64_t newest = ns(&st.st_ctim);
-	add(&t, &st);
+	add(&t, &st, &st.st_ctim);
 	if (add_side(&t, path, label, "-wal", &newest, err) != 0 ||
 	    add_side(&t, path, label, "-journal", &newest, err) != 0)
 		return err->code;
