@@ -24,7 +24,7 @@ struct pack_buffer {
 	struct pack_writer *writer;
 	struct buf *runs;
 	uint32_t serial, number;
-	uint64_t weight;
+	uint64_t weight, zeros;
 	size_t len;
 	uint8_t id[PACK_ID_BYTES];
 	struct pack_buffer *next;
@@ -140,7 +140,8 @@ static int send(struct packer *p, struct pack_buffer *b, struct err *err)
 	if (rc != 0 && rc != ERR_EXISTS)
 		return rc;
 	struct packer_done done = { .serial = b->serial, .number = b->number,
-	                            .size = (uint32_t)b->len, .weight = b->weight, .runs = b->runs,
+	                            .size = (uint32_t)b->len,
+	                            .weight = b->weight, .zeros = b->zeros, .runs = b->runs,
 	                            .last = b->last };
 	memcpy(done.id, b->id, sizeof done.id);
 	pthread_mutex_lock(&p->stored_lock);
@@ -227,7 +228,7 @@ static void open_buffer(struct packer *p, struct pack_buffer *b)
 	b->serial = p->next_serial++;
 	b->used = PACK_HEADER_BYTES;
 	b->pending = 0;
-	b->weight = 0;
+	b->weight = b->zeros = 0;
 	b->closed = false;
 	pack_writer_clear(b->writer);
 	buf_clear(b->runs);
@@ -351,6 +352,7 @@ int packer_zeros(struct packer *p, const struct pack_run *run, const uint8_t *ta
 	if (rc == 0)
 		rc = journal_code_run(b->runs, run->file, run->first, run->count, true, tags, err);
 	*serial = b->serial;
+	b->zeros += run->count;
 	if (rc != 0)
 		fail_locked(p, err);
 	pthread_mutex_unlock(&p->lock);
@@ -370,30 +372,33 @@ static void join(struct packer *p)
 	p->n_threads = 0;
 }
 
+static int send_last(struct packer *p, struct pack_buffer *b, struct err *err)
+{
+	if (complete(p, b, true, err) != 0)
+		return err->code;
+	if (send(p, b, err) != 0)
+		return fail(p, err);
+	pthread_mutex_lock(&p->lock);
+	p->packs++;
+	p->bytes += b->len;
+	pthread_mutex_unlock(&p->lock);
+	return 0;
+}
+
 int packer_finish(struct packer *p, struct err *err)
 {
-	struct pack_buffer *b = p->open;
-	int rc = 0;
+	pthread_mutex_lock(&p->lock);
+	struct pack_buffer *last = p->open;
 	p->open = NULL;
-	if (b && !p->failed && !pack_writer_empty(b->writer)) {
-		rc = complete(p, b, true, err);
-		if (rc == 0)
-			rc = send(p, b, err);
-		if (rc != 0)
-			fail(p, err);
-		else {
-			pthread_mutex_lock(&p->lock);
-			p->packs++;
-			p->bytes += b->len;
-			pthread_mutex_unlock(&p->lock);
-		}
-	} else if (b)
-		p->next_serial--, p->next_number--;
-	buffer_free(b);
+	bool wanted = last && !p->failed && !pack_writer_empty(last->writer);
+	pthread_mutex_unlock(&p->lock);
+	if (wanted)
+		send_last(p, last, err);
+	buffer_free(last);
 	join(p);
 	if (p->failed)
 		*err = p->why;
-	return p->failed ? err->code : rc;
+	return p->failed ? err->code : 0;
 }
 
 void packer_free(struct packer *p)

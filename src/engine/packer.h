@@ -26,6 +26,7 @@ struct packer_done {
 	uint32_t serial, number, size;
 	uint8_t id[PACK_ID_BYTES];
 	uint64_t weight;                /* units, or bytes of chunks */
+	uint64_t zeros;                 /* zero units listed */
 	const struct buf *runs;         /* as coded by journal_code_run; empty for chunks */
 	bool last;                      /* the session's last, sent by packer_finish */
 };

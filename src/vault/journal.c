@@ -114,7 +114,6 @@ static int write_head(struct journal *j, const struct journal_head *h, struct er
 	j->end = sizeof magic;
 	if (begin(j, KIND_HEAD, err) != 0 || buf_append(j->record, h->base_hash, 32, err) != 0 ||
 	    wire_add_u64(j->record, h->seq, err) != 0 ||
-	    wire_add_u64(j->record, h->generation, err) != 0 ||
 	    buf_append(j->record, h->page_key, SUM_KEY_BYTES, err) != 0 ||
 	    wire_add_u8(j->record, h->full, err) != 0)
 		return err->code;
@@ -197,7 +196,6 @@ static bool read_head(struct wire *w, struct journal_head *h)
 		return false;
 	wire_copy(w, h->base_hash, 32);
 	h->seq = wire_u64(w);
-	h->generation = wire_u64(w);
 	wire_copy(w, h->page_key, SUM_KEY_BYTES);
 	h->full = wire_u8(w) != 0;
 	return wire_done(w);

@@ -27,7 +27,6 @@ struct buf;
 struct journal_head {
 	uint8_t base_hash[32];             /* head hash of the base snapshot; zeros: none (a full) */
 	uint64_t seq;                      /* the snapshot it is for */
-	uint64_t generation;               /* of the arrays it changes */
 	uint8_t page_key[SUM_KEY_BYTES];
 	bool full;
 };
