@@ -41,7 +41,7 @@ struct files {
 	char *root;
 	int root_fd;
 	dev_t root_dev;
-	bool one_file_system;
+	bool one_file_system, has_proc;
 	struct archive *disk, *match;
 	struct archive_entry *entry, *probe;
 	struct archive_entry_linkresolver *links;
@@ -147,6 +147,7 @@ static struct source *files_open(const struct source_options *options, struct er
 	f->source.ops = &source_files;
 	f->fd = f->root_fd = -1;
 	f->one_file_system = options->one_file_system;
+	f->has_proc = access("/proc/self/fd", X_OK) == 0;
 	if (open_root(f, options->path, err) != 0 || set_up(f, err) != 0 ||
 	    add_excludes(f, options->exclude, err) != 0) {
 		files_free(&f->source);
@@ -249,13 +250,13 @@ static int look(struct files *f, struct err *err)
 static void set_source_path(struct files *f)
 {
 	char path[2 * SOURCE_PATH_MAX];
-	if (!f->root_given)
+	if (!f->has_proc)
+		snprintf(path, sizeof path, "%s/%s", f->root, path_of(f));
+	else if (!f->root_given)
 		snprintf(path, sizeof path, "/proc/self/fd/%d", f->fd);
 	else
 		snprintf(path, sizeof path, "/proc/self/fd/%d/%s", walk_folder(f->walk),
 		         walk_name(f->walk));
-	if (access("/proc/self/fd", X_OK) != 0)
-		snprintf(path, sizeof path, "%s/%s", f->root, path_of(f));
 	archive_entry_copy_sourcepath(f->entry, path);
 }
 

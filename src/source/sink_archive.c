@@ -82,7 +82,7 @@ static int link_for_zip(struct archive_entry *e, struct err *err)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	for (size_t i = 0; i < ups; i++)
 		memcpy(target + i * 3, "../", 3);
-	strcpy(target + ups * 3, first + same);
+	memcpy(target + ups * 3, first + same, strlen(first + same) + 1);
 	archive_entry_set_hardlink(e, NULL);
 	archive_entry_set_mode(e, S_IFLNK | 0777);
 	archive_entry_copy_symlink(e, target);
@@ -99,6 +99,17 @@ static int fit_zip(struct archive_entry *e, struct err *err)
 		return 0;
 	err_set(err, ERR_INVALID, "%.400s: zip holds no devices or pipes", archive_entry_pathname(e));
 	return err_hint(err, "use tar");
+}
+
+/* libarchive 3.6 writes a time before 1970 as its seconds, a point and its nanoseconds, as if those
+ * counted away from zero; given so, they do. Between -1 and 0 the sign would be lost. */
+static void fit_tar(struct archive_entry *e)
+{
+	time_t s = archive_entry_mtime(e);
+	long ns = archive_entry_mtime_nsec(e);
+	if (s >= 0 || ns == 0)
+		return;
+	archive_entry_set_mtime(e, s == -1 ? s : s + 1, s == -1 ? 0 : 1000000000 - ns);
 }
 
 static bool is_utf8(const struct archive_sink *k, const char *text)
@@ -137,7 +148,11 @@ static int archive_sink_entry(struct sink *sink, const struct source_entry *entr
 	if (!e)
 		return err->code;
 	snprintf(k->path, sizeof k->path, "%s", entry->path);
-	int rc = k->zip ? fit_zip(e, err) : 0;
+	int rc = 0;
+	if (k->zip)
+		rc = fit_zip(e, err);
+	else
+		fit_tar(e);
 	if (rc == 0)
 		rc = put_header(k, e, err);
 	if (rc == 0 && archive_entry_filetype(e) == S_IFREG && !archive_entry_hardlink(e))
@@ -192,10 +207,20 @@ static const struct sink_ops archive_ops = {
 	.free = archive_sink_free,
 };
 
+/* Attributes in the form that GNU tar reads, without a second copy in libarchive's own. */
+static int set_format(const struct archive_sink *k)
+{
+	if (k->zip)
+		return archive_write_set_format_zip(k->archive);
+	int r = archive_write_set_format_pax(k->archive);
+	return r != ARCHIVE_OK
+	               ? r
+	               : archive_write_set_format_option(k->archive, NULL, "xattrheader", "SCHILY");
+}
+
 static int set_up(struct archive_sink *k)
 {
-	int r = k->zip ? archive_write_set_format_zip(k->archive)
-	               : archive_write_set_format_pax_restricted(k->archive);
+	int r = set_format(k);
 	if (r == ARCHIVE_OK)
 		r = archive_write_set_bytes_per_block(k->archive, 10240);
 	if (r == ARCHIVE_OK && k->zip)
