@@ -263,7 +263,21 @@ static json_t *run_store(const char *name, const struct err *failure,
 	return j;
 }
 
-json_t *backup_report_run(const struct backup_report *r, const char *command)
+/* What was said of fleets as a whole. */
+static json_t *run_notes(const struct backup_report *r)
+{
+	json_t *notes = json_array();
+	for (size_t i = 0; i < r->plan->n_groups; i++) {
+		const struct plan_group *g = &r->plan->groups[i];
+		if (!g->too_many_missing || r->accepted)
+			continue;
+		struct err e = missing_message(g);
+		json_array_append_new(notes, output_json_text(e.msg));
+	}
+	return notes;
+}
+
+static json_t *run_stores(const struct backup_report *r)
 {
 	json_t *stores = json_array();
 	for (size_t i = 0; i < r->plan->n_groups; i++)
@@ -273,7 +287,12 @@ json_t *backup_report_run(const struct backup_report *r, const char *command)
 	for (size_t i = 0; i < r->plan->n; i++)
 		json_array_append_new(stores, run_store(store_name(r, i), &r->results[i].err,
 		                                        &r->results[i]));
-	return json_pack("{s:s, s:i, s:o, s:I, s:I}", "command", command, "exit", (int)r->exit,
-	                 "stores", stores, "time", (json_int_t)time(NULL), "duration_ms",
-	                 (json_int_t)r->duration_ms);
+	return stores;
+}
+
+json_t *backup_report_run(const struct backup_report *r, const char *command)
+{
+	return json_pack("{s:s, s:i, s:o, s:o, s:I, s:I}", "command", command, "exit", (int)r->exit,
+	                 "notes", run_notes(r), "stores", run_stores(r), "time",
+	                 (json_int_t)time(NULL), "duration_ms", (json_int_t)r->duration_ms);
 }

@@ -95,6 +95,16 @@ static int run_row(struct listing *l, const char *when, const json_t *run, struc
 	                 "");
 }
 
+static int note_rows(struct listing *l, const json_t *notes, struct err *err)
+{
+	for (size_t i = 0; i < json_array_size(notes); i++) {
+		const char *note = json_string_value(json_array_get(notes, i));
+		if (note && TABLE_ROW(l->table, err, "", "", "NOTE", "", "", "", note) != 0)
+			return err->code;
+	}
+	return 0;
+}
+
 /* A run in one line and its failures below; all asked stores where some are named, or with -v. */
 static int show(struct listing *l, const json_t *run, struct err *err)
 {
@@ -102,7 +112,8 @@ static int show(struct listing *l, const json_t *run, struct err *err)
 	const json_t *stores = json_object_get(run, "stores");
 	bool named = l->options->n_operands > 0;
 	text_time(when, (int64_t)number_of(run, "time"));
-	if (!named && run_row(l, when, run, err) != 0)
+	if (!named && (run_row(l, when, run, err) != 0 ||
+	               note_rows(l, json_object_get(run, "notes"), err) != 0))
 		return err->code;
 	for (size_t i = 0; i < json_array_size(stores); i++) {
 		const json_t *store = json_array_get(stores, i);

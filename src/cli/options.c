@@ -13,7 +13,7 @@ enum common { VAULT, PASSPHRASE_FILE, CONFIG, JSON, QUIET, VERBOSE, HELP, DRY_RU
 
 static const struct option_spec common[COMMON_N] = {
 	[VAULT] = { "vault", 0, "NAME|URL", "a vault of the configuration, or any by its address" },
-	[PASSPHRASE_FILE] = { "passphrase-file", 0, "FILE", "read the passphrase from FILE; -: standard input" },
+	[PASSPHRASE_FILE] = { "passphrase-file", 0, "FILE", "the passphrase; -: standard input" },
 	[CONFIG] = { "config", 'c', "FILE", "this configuration file and no other" },
 	[JSON] = { "json", 0, NULL, "results as JSON, one object a line" },
 	[QUIET] = { "quiet", 'q', NULL, "no output when all went well" },
@@ -57,7 +57,7 @@ static void build(struct table *t, const struct command *command)
 	*t = (struct table){ .command = command };
 	/* before the command's name options end at the first operand: the name; ':' tells a missing
 	 * argument from an unknown option */
-	strcpy(t->shorts, command ? ":" : "+:");
+	snprintf(t->shorts, sizeof t->shorts, "%s:", command ? "" : "+");
 	for (int i = 0; i < COMMON_N; i++)
 		if (applies((enum common)i, command))
 			add(t, &common[i], CODE_COMMON + i);

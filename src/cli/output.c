@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "cli/live.h"
 #include "cli/text.h"
 #include "holdfast/err.h"
@@ -58,10 +59,8 @@ json_t *output_json_text(const char *text)
 	char copy[4 * 4096 + 1];
 	size_t used = 0;
 	while (*text && used + 5 < sizeof copy) {
-		uint32_t c;
-		size_t len = text_utf8(text, &c);
-		if (len)
-			memcpy(copy + used, text, len);
+		size_t len = (unsigned char)*text < 0x80 ? 1 : utf8_printable(text);
+		memcpy(copy + used, text, len);
 		used += len ? len : (size_t)snprintf(copy + used, 5, "\\x%02x", (unsigned char)*text);
 		text += len ? len : 1;
 	}

@@ -10,14 +10,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/io.h"
+#include "base/split.h"
 #include "cli/terminal.h"
 #include "crypto/secret.h"
 #include "crypto/words.h"
 #include "holdfast/err.h"
 
-enum { PASSPHRASE_MAX = 1024, COMMAND_WORDS_MAX = 64 };
+enum { PASSPHRASE_MAX = 1024 };
 
 /* what was in the environment when the program began */
 static struct secret *from_environment;
@@ -86,35 +86,7 @@ static struct secret *from_file(const char *path, struct err *err)
 	return from_fd(fd, path, err);
 }
 
-/* Cut a command into words in place: blanks separate, '...' and "..." keep together. */
-static int split(char *text, char *words[COMMAND_WORDS_MAX], struct err *err)
-{
-	size_t n = 0;
-	char *to = text;
-	for (char *at = text; *at;) {
-		while (isspace((unsigned char)*at))
-			at++;
-		if (!*at)
-			break;
-		if (n + 1 >= COMMAND_WORDS_MAX)
-			return err_set(err, ERR_INVALID, "passphrase-command: too many words");
-		words[n++] = to;
-		char quote = '\0';
-		for (; *at && (quote || !isspace((unsigned char)*at)); at++)
-			if (quote ? *at == quote : *at == '\'' || *at == '"')
-				quote = quote ? '\0' : *at;
-			else
-				*to++ = *at;
-		if (quote)
-			return err_set(err, ERR_INVALID, "passphrase-command: %c is not closed", quote);
-		if (*at)
-			at++;
-		*to++ = '\0';
-	}
-	words[n] = NULL;
-	return n ? 0 : err_set(err, ERR_INVALID, "passphrase-command: empty");
-}
-
+/* Unlike a dump command it may ask its user something: it keeps the terminal and the environment. */
 static _Noreturn void run_child(char **words, int out)
 {
 	signal(SIGPIPE, SIG_DFL);
@@ -162,13 +134,11 @@ static struct secret *run_words(char **words, struct err *err)
 
 static struct secret *from_command(const char *command, struct err *err)
 {
-	char *words[COMMAND_WORDS_MAX], *copy = strdup(command);
-	struct secret *s = NULL;
-	if (!copy)
-		err_set(err, ERR_NOMEM, "out of memory");
-	else if (split(copy, words, err) == 0)
-		s = run_words(words, err);
-	free(copy);
+	char **words = split_words(command, err);
+	struct secret *s = words ? run_words(words, err) : NULL;
+	if (!words)
+		err_wrap(err, "passphrase-command");
+	split_free(words);
 	return s;
 }
 

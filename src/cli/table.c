@@ -1,5 +1,6 @@
 #include "cli/table.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,22 +71,31 @@ int table_row(struct table *t, const char *const *cells, struct err *err)
 	return 0;
 }
 
-static void print_cell(const struct table *t, const char *cell, size_t column)
+static void print_cell(const struct table *t, const char *cell, size_t column, bool last)
 {
 	int pad = (int)(t->width[column] - text_columns(cell));
 	if (t->align[column] == 'r')
 		printf("%*s%s", pad, "", cell);
-	else if (column + 1 < t->columns)
-		printf("%s%*s", cell, pad, "");
 	else
-		fputs(cell, stdout);
+		printf("%s%*s", cell, last ? 0 : pad, "");
+	fputs(last ? "\n" : "  ", stdout);
+}
+
+/* nothing but blanks is not printed at the end of a line */
+static size_t used_columns(const struct table *t, char *const *row)
+{
+	size_t used = t->columns;
+	while (used > 1 && !*row[used - 1])
+		used--;
+	return used;
 }
 
 void table_print(const struct table *t)
 {
-	for (size_t row = 0; row < t->rows; row++)
-		for (size_t i = 0; i < t->columns; i++) {
-			print_cell(t, t->cells[row * t->columns + i], i);
-			fputs(i + 1 < t->columns ? "  " : "\n", stdout);
-		}
+	for (size_t i = 0; i < t->rows; i++) {
+		char *const *row = t->cells + i * t->columns;
+		size_t used = used_columns(t, row);
+		for (size_t column = 0; column < used; column++)
+			print_cell(t, row[column], column, column + 1 == used);
+	}
 }

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/utf8.h"
+
 char *text_size(char out[TEXT_MAX], uint64_t bytes)
 {
 	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
@@ -60,55 +62,25 @@ char *text_percent(char out[TEXT_MAX], uint64_t part, uint64_t whole)
 	return out;
 }
 
-size_t text_utf8(const char *s, uint32_t *character)
+static void spell(char out[8], const char *s, size_t len)
 {
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	const unsigned char *p = (const unsigned char *)s;
-	size_t len = *p < 0x80 ? 1 : *p >= 0xc2 && *p < 0xe0 ? 2 : (*p & 0xf0) == 0xe0 ? 3
-	             : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
-	if (len == 0)
-		return 0;
-	uint32_t c = len == 1 ? *p : *p & (0xffu >> (len + 1));
-	for (size_t i = 1; i < len; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (p[i] & 0x3fu);
-	}
-	if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		return 0;
-	*character = c;
-	return len;
-}
-
-/* C0, DEL, C1, line separators, and the marks with which a name can pretend to be another */
-static int unsafe(uint32_t c)
-{
-	return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) ||
-	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
-}
-
-static void spell(char out[12], const char *s, size_t len, uint32_t c)
-{
-	if (len == 0)
-		snprintf(out, 12, "\\x%02x", (unsigned char)*s);
-	else if (!unsafe(c))
-		snprintf(out, 12, "%.*s", (int)len, s);
-	else if (c == '\n')
-		snprintf(out, 12, "\\n");
-	else if (c == '\t')
-		snprintf(out, 12, "\\t");
+	if (len > 0)
+		snprintf(out, 8, "%.*s", (int)len, s);
+	else if (*s == '\n')
+		snprintf(out, 8, "\\n");
+	else if (*s == '\t')
+		snprintf(out, 8, "\\t");
 	else
-		snprintf(out, 12, c < 0x80 ? "\\x%02x" : "\\u%04x", (unsigned)c);
+		snprintf(out, 8, "\\x%02x", (unsigned char)*s);
 }
 
 char *text_escape(char *out, size_t cap, const char *text)
 {
 	size_t used = 0;
 	while (*text) {
-		uint32_t c = 0;
-		char part[12];
-		size_t len = text_utf8(text, &c);
-		spell(part, text, len, c);
+		char part[8];
+		size_t len = utf8_printable(text);
+		spell(part, text, len);
 		size_t part_len = strlen(part);
 		if (used + part_len >= cap)
 			break;
@@ -135,9 +107,12 @@ size_t text_columns(const char *text)
 {
 	size_t columns = 0;
 	while (*text) {
-		uint32_t c = 0;
-		size_t len = text_utf8(text, &c);
-		columns += len ? columns_of(c) : 1;
+		size_t len = utf8_printable(text);
+		const unsigned char *p = (const unsigned char *)text;
+		uint32_t c = len > 1 ? *p & (0xffu >> (len + 1)) : *p;
+		for (size_t i = 1; i < len; i++)
+			c = c << 6 | (p[i] & 0x3fu);
+		columns += columns_of(c);
 		text += len ? len : 1;
 	}
 	return columns;

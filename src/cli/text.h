@@ -15,16 +15,13 @@ char *text_time(char out[TEXT_MAX], int64_t time_s);             /* "2026-11-22 
 char *text_percent(char out[TEXT_MAX], uint64_t part, uint64_t whole);   /* "6.1 %" */
 
 /*
- * A name that may hold anything, safe for a terminal and on one line: control characters, bytes
- * that are no UTF-8 and characters that turn the writing direction become \n, \x1b, \u202e. Cut
- * at cap. What a program is to read back comes from --json instead.
+ * A name that may hold anything, safe for a terminal and on one line: the bytes of control
+ * characters, of what is no UTF-8 and of marks that reorder text become \n, \t, \x1b. Cut at cap.
+ * What a program is to read back comes from --json instead.
  */
 char *text_escape(char *out, size_t cap, const char *text);
 
 /* Columns that UTF-8 text takes on a terminal. */
 size_t text_columns(const char *text);
-
-/* The length in bytes (1 to 4) of the UTF-8 character at s and its number, or 0 if it is none. */
-size_t text_utf8(const char *s, uint32_t *character);
 
 #endif

@@ -1,0 +1,89 @@
+# bash completion for holdfast(1)
+# shellcheck shell=bash
+
+_holdfast_config()
+{
+	local i
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		-c | --config)
+			printf '%s\n' "${COMP_WORDS[i + 1]}"
+			return
+			;;
+		esac
+	done
+	printf '%s\n' "${HOLDFAST_CONFIG:-/etc/holdfast/holdfast.conf}"
+}
+
+_holdfast_sections()
+{
+	local config
+	config=$(_holdfast_config)
+	sed -n "s/^[[:blank:]]*\\[$1 \\(.*\\)\\][[:blank:]]*$/\\1/p" "$config" \
+		"${config%/*}"/conf.d/*.conf 2>/dev/null
+}
+
+_holdfast_options()
+{
+	local common='--config --vault --passphrase-file --json --quiet --verbose --help'
+	case $1 in
+	init) echo "$common --slot-cost" ;;
+	add) echo "$common --type --dry-run" ;;
+	backup) echo "$common --full --reread --accept-missing --dry-run" ;;
+	restore) echo "$common --to --path --overwrite --dry-run" ;;
+	dump) echo "$common --table --archive --temp" ;;
+	check) echo "$common --read-data --read-data-subset" ;;
+	log) echo "$common --since" ;;
+	rescue) echo "$common --to" ;;
+	*) echo "$common" ;;
+	esac
+}
+
+_holdfast()
+{
+	local commands='init add backup snapshots ls restore dump diff check stats log rescue version help'
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word
+	COMPREPLY=()
+	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+		[[ " $commands " == *" $word "* ]] && {
+			command=$word
+			break
+		}
+	done
+	case $prev in
+	-c | --config | --passphrase-file)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	--to | --temp)
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+		return
+		;;
+	--type)
+		mapfile -t COMPREPLY < <(compgen -W 'sqlite files command mariadb-dump postgres-dump' -- "$cur")
+		return
+		;;
+	--archive)
+		mapfile -t COMPREPLY < <(compgen -W 'tar zip' -- "$cur")
+		return
+		;;
+	--since)
+		mapfile -t COMPREPLY < <(compgen -W 'today yesterday 7d' -- "$cur")
+		return
+		;;
+	--vault)
+		mapfile -t COMPREPLY < <(compgen -W "$(_holdfast_sections vault)" -- "$cur")
+		return
+		;;
+	esac
+	if [[ $cur == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_holdfast_options "$command")" -- "$cur")
+	elif [[ -z $command || $command == help ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur")
+	elif [[ $command == add ]]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+	else
+		mapfile -t COMPREPLY < <(compgen -W "$(_holdfast_sections store)" -- "$cur")
+	fi
+}
+complete -o filenames -F _holdfast holdfast
