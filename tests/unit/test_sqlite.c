@@ -212,8 +212,9 @@ static void frames_of_the_log_lie_over_the_file(void **state)
 	struct place *p = *state;
 	static const char *const changes[] = {
 		"UPDATE t SET x = randomblob(700) WHERE id % 7 = 0",
-		"INSERT INTO t(x) SELECT randomblob(900) FROM t",             /* longer than the file */
-		"PRAGMA wal_checkpoint(TRUNCATE); DELETE FROM t WHERE id > 100; VACUUM",   /* shorter */
+		/* longer than the file, then shorter */
+		"INSERT INTO t(x) SELECT randomblob(900) FROM t",
+		"PRAGMA wal_checkpoint(TRUNCATE); DELETE FROM t WHERE id > 100; VACUUM",
 	};
 	fill(p->path, "PRAGMA journal_mode=WAL");
 	sqlite3 *db = must_open(p->path);
@@ -249,7 +250,8 @@ static void bytes_beyond_the_image_are_refused(void **state)
 	struct source_entry e;
 	assert_int_equal(s->ops->next(s, &e, &p->err), 1);
 	assert_int_equal(s->ops->reread(s, e.length_bytes - 512, bytes, 512, &p->err), 0);
-	assert_int_equal(s->ops->reread(s, e.length_bytes - 512, bytes, 1024, &p->err), ERR_INVALID);
+	assert_int_equal(s->ops->reread(s, e.length_bytes - 512, bytes, 1024, &p->err),
+	                 ERR_INVALID);
 	assert_int_equal(s->ops->reread(s, UINT64_MAX - 8, bytes, 512, &p->err), ERR_INVALID);
 	source_free(s);
 }
@@ -270,7 +272,8 @@ static void facts_describe_the_image(void **state)
 	assert_int_equal(json_integer_value(json_object_get(j, "user_version")), 7);
 	assert_int_equal(json_integer_value(json_object_get(j, "page_count")), t.len / 1024);
 	assert_int_equal(json_integer_value(json_object_get(j, "table_count")), 2);
-	assert_string_equal(json_string_value(json_array_get(json_object_get(j, "tables"), 1)), "u");
+	const json_t *tables = json_object_get(j, "tables");
+	assert_string_equal(json_string_value(json_array_get(tables, 1)), "u");
 
 	static const char schema[] =
 		"CREATE TABLE t(id INTEGER PRIMARY KEY, x BLOB)\nCREATE TABLE u(a TEXT)\n";
@@ -358,7 +361,8 @@ static void a_file_cut_short_is_refused_in_wal_mode(void **state)
 	struct place *p = *state;
 	fill(p->path, "PRAGMA journal_mode=WAL");
 	sqlite3 *db = must_open(p->path);
-	must_sql(db, "INSERT INTO t(x) SELECT randomblob(900) FROM t; PRAGMA wal_checkpoint(PASSIVE)");
+	must_sql(db, "INSERT INTO t(x) SELECT randomblob(900) FROM t;"
+	             "PRAGMA wal_checkpoint(PASSIVE)");
 	struct stat st;
 	assert_int_equal(stat(p->path, &st), 0);
 	assert_int_equal(truncate(p->path, st.st_size - 8192), 0);
@@ -397,7 +401,9 @@ static int write_past_the_locks(const char *path)
 static void a_write_in_spite_of_the_locks_fails_the_image(void **state)
 {
 	struct place *p = *state;
-	static const char *const modes[] = { "PRAGMA journal_mode=DELETE", "PRAGMA journal_mode=WAL" };
+	static const char *const modes[] = {
+		"PRAGMA journal_mode=DELETE", "PRAGMA journal_mode=WAL",
+	};
 	for (int i = 0; i < 2; i++) {
 		struct taken t;
 		char stamp[SOURCE_STAMP_MAX];
@@ -630,7 +636,10 @@ static int settle(struct place *p, bool overwrite)
 	if (!there(temporary))
 		fill(temporary, "PRAGMA application_id=1");
 	struct settle_request r = {
-		.temporary = temporary, .target = p->path, .entry = &recorded, .overwrite = overwrite,
+		.temporary = temporary,
+		.target = p->path,
+		.entry = &recorded,
+		.overwrite = overwrite,
 	};
 	return source_driver("sqlite")->settle(&r, &p->err);
 }
@@ -652,7 +661,9 @@ static void a_settled_database_has_its_owner_mode_and_time(void **state)
 static void nothing_is_overwritten_unasked(void **state)
 {
 	struct place *p = *state;
-	static const char *const names[] = { "crm.db", "crm.db-wal", "crm.db-shm", "crm.db-journal" };
+	static const char *const names[] = {
+		"crm.db", "crm.db-wal", "crm.db-shm", "crm.db-journal",
+	};
 	for (int i = 0; i < 4; i++) {
 		write_text(beside(p, names[i]), "mine");
 		assert_int_equal(settle(p, false), ERR_EXISTS);
@@ -732,7 +743,8 @@ static void dump_to(struct place *p, const char *table, const char *file, int wa
 static sqlite3 *load_dump(struct place *p, const char *sql_file)
 {
 	char command[3 * PATH_ROOM];
-	snprintf(command, sizeof command, "sqlite3 -bail '%s' < '%s'", beside(p, "read.db"), sql_file);
+	snprintf(command, sizeof command, "sqlite3 -bail '%s' < '%s'", beside(p, "read.db"),
+	         sql_file);
 	assert_int_equal(system(command), 0);
 	return must_open(beside(p, "read.db"));
 }
@@ -747,7 +759,8 @@ static const char odd[] =
 	"  (-9223372036854775808, 9223372036854775807), (9e999, -9e999), (1e300, -4.9e-324),"
 	"  (CAST(X'610062' AS TEXT), CAST(X'00' AS TEXT)), (char(13, 10, 97, 13, 10), char(10)),"
 	"  ('.tables' || char(10) || '/' || char(10) || 'go', ';'),"
-	"  (CAST(X'c3a4e5aea2f09f9880' AS TEXT), CAST(X'ff27fe' AS TEXT)), (2.5e20, 100000000000000000000);"
+	"  (CAST(X'c3a4e5aea2f09f9880' AS TEXT), CAST(X'ff27fe' AS TEXT)),"
+	"  (2.5e20, 100000000000000000000);"
 	"INSERT INTO \"order \"\"x\"\"\"(id, b) VALUES(1000, 3); "
 	"DELETE FROM \"order \"\"x\"\"\" WHERE id = 1000;"
 	"CREATE TABLE w(a TEXT, n REAL, PRIMARY KEY(a, n)) WITHOUT ROWID;"
@@ -795,7 +808,7 @@ static void every_real_number_reads_back_the_same(void **state)
 	sqlite3 *db = must_open(p->path);
 	sqlite3_stmt *q;
 	must_sql(db, "CREATE TABLE w(a TEXT, n REAL, PRIMARY KEY(a, n)) WITHOUT ROWID; BEGIN");
-	assert_int_equal(sqlite3_prepare_v2(db, "INSERT OR IGNORE INTO w VALUES(?, ?)", -1, &q, NULL),
+	assert_int_equal(sqlite3_prepare_v2(db, "INSERT INTO w VALUES(?, ?)", -1, &q, NULL),
 	                 SQLITE_OK);
 	uint64_t x = 88172645463325252u;
 	for (int i = 0; i < 4000; i++) {

@@ -35,7 +35,8 @@ static void make(const char *path, const char *mode)
 	must_sql(db, "PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL");
 	snprintf(sql, sizeof sql, "PRAGMA journal_mode=%s", mode);
 	must_sql(db, sql);
-	must_sql(db, "CREATE TABLE t(id INTEGER PRIMARY KEY, n INT, x BLOB); CREATE INDEX tn ON t(n);"
+	must_sql(db, "CREATE TABLE t(id INTEGER PRIMARY KEY, n INT, x BLOB);"
+	             "CREATE INDEX tn ON t(n);"
 	             "CREATE TABLE log(id INTEGER PRIMARY KEY, x BLOB);"
 	             "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i<3000)"
 	             "INSERT INTO t SELECT i, 0, randomblob(1200) FROM c");
@@ -106,8 +107,8 @@ static void check_content(struct taken *t, struct tally *tally)
 	char count[64];
 	sqlite3 *db = open_image(t);
 	assert_value(db, "PRAGMA integrity_check(1)", "ok");
-	assert_value(db, "SELECT (SELECT n FROM t WHERE id = 1) = (SELECT n FROM t WHERE id = 3000)",
-	             "1");
+	assert_value(db, "SELECT (SELECT n FROM t WHERE id = 1) = "
+	                 "(SELECT n FROM t WHERE id = 3000)", "1");
 	assert_value(db, "SELECT count(*) = coalesce(max(id), 0) AND count(*) = "
 	                 "(SELECT n FROM t WHERE id = 1) FROM log", "1");
 	long now = atol(value(db, "SELECT n FROM t WHERE id = 1", count, sizeof count));
@@ -196,7 +197,8 @@ static void the_log_may_start_again_under_an_image_of_the_file_alone(void **stat
 		size_t len;
 		struct source *s = must_begin(path, &err);
 		sqlite3 *ours = newest;
-		snprintf(sql, sizeof sql, "UPDATE t SET x = randomblob(1200) WHERE id > %d", i * 100);
+		snprintf(sql, sizeof sql, "UPDATE t SET x = randomblob(1200) WHERE id > %d",
+		         i * 100);
 		must_sql(db, sql);
 		must_take(s, &t);
 		uint8_t *wanted = reference(ours, &len);
