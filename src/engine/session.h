@@ -40,6 +40,7 @@ struct session {
 	struct heads_entry *newest;      /* the vault's newest snapshot, or NULL */
 	bool full;                       /* this run stores everything anew */
 	bool resumed;                    /* arrays hold what a killed run had stored */
+	struct state *journaled;         /* its files, by path: their numbers go on */
 
 	/* what becomes */
 	struct state *next;              /* the base record to be */
@@ -56,6 +57,7 @@ struct session {
 	uint32_t n_stored;
 	struct stream *stream;           /* content-defined files, once there is one */
 	uint32_t files;
+	uint32_t first_number;           /* of this run's packs within the snapshot */
 	bool changed;                    /* content or metadata differ from the base */
 	bool damaged;                    /* the arrays do not belong to the base: start again, full */
 };
@@ -81,6 +83,10 @@ int session_end_files(struct session *s, struct err *err);
 int session_commit(struct session *s, struct err *err);
 /* Finish a commit that a crash interrupted behind the put: state from base.new and the journal. */
 int session_recover(struct session *s, struct err *err);
+
+/* Write what the journal holds into the arrays that `next` describes; safe to repeat. */
+int session_apply(struct session *s, const struct state *next, struct journal *j,
+                  struct err *err);
 
 /* A warning for the result; the first one stays. */
 void session_warn(struct session *s, enum err_code code, const char *fmt, ...)

@@ -363,6 +363,11 @@ int state_promote(const char *dir, uint64_t generation, struct err *err)
 	snprintf(to, sizeof to, "%s/base", dir);
 	if (rename(from, to) != 0)
 		return err_sys(err, "%s", to);
+	return state_keep_generation(dir, generation, err);
+}
+
+int state_keep_generation(const char *dir, uint64_t generation, struct err *err)
+{
 	return remove_in(dir, other_generation, generation, err);
 }
 

@@ -90,6 +90,9 @@ int state_store(const struct state *s, const char *dir, const char *name, const 
 /* base.new becomes base; arrays of other generations are removed. */
 int state_promote(const char *dir, uint64_t generation, struct err *err);
 
+/* Remove the arrays of all other generations. */
+int state_keep_generation(const char *dir, uint64_t generation, struct err *err);
+
 /* Forget everything but the lock: the next run is full. */
 int state_discard(const char *dir, struct err *err);
 

@@ -1,0 +1,363 @@
+#include "engine/session.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/io.h"
+#include "crypto/seal.h"
+#include "engine/evacuation.h"
+#include "engine/stream.h"
+#include "holdfast/err.h"
+
+enum {
+	UPLOADERS = 2,
+	POOL = UPLOADERS + 2,
+};
+
+void session_warn(struct session *s, enum err_code code, const char *fmt, ...)
+{
+	struct err *w = &s->result->warning;
+	if (w->code != ERR_NONE)
+		return;
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(w->msg, sizeof w->msg, fmt, args);
+	va_end(args);
+	w->code = code;
+}
+
+/* ---- opening: does the state agree with the vault? ---- */
+
+static int load_newest(struct session *s, struct err *err)
+{
+	const uint8_t *writer = vault_keyfile(s->vault)->id;
+	uint64_t *seqs;
+	size_t n;
+	if (heads_list(s->vault, writer, s->store, &seqs, &n, err) != 0)
+		return err->code;
+	uint64_t seq = n ? seqs[n - 1] : 0;
+	free(seqs);
+	if (seq == 0)
+		return 0;
+	s->newest = heads_load(s->vault, writer, s->store, seq, false, err);
+	return s->newest ? 0 : err->code;
+}
+
+static bool is_newest(const struct session *s, const struct state *base)
+{
+	return s->newest && s->newest->head.seq == base->seq &&
+	       memcmp(s->newest->hash, base->head_hash, 32) == 0;
+}
+
+/* What to say when the state and the vault disagree; the run then is a full. */
+static void explain(struct session *s, const struct state *base)
+{
+	uint64_t there = s->newest ? s->newest->head.seq : 0;
+	const char *name = s->spec->source.name;
+	if (there < base->seq)
+		session_warn(s, ERR_FORK, "%s: the vault is older than this machine remembers: its newest "
+		             "snapshot is %" PRIu64 ", not %" PRIu64 ". Was it rolled back, or are "
+		             "snapshots missing? A full snapshot was taken", name, there, base->seq);
+	else if (there == base->seq)
+		session_warn(s, ERR_FORK, "%s: snapshot %" PRIu64 " in the vault is not the one this "
+		             "machine wrote: a copy of this machine writes the same store. A full snapshot "
+		             "was taken", name, there);
+	else
+		session_warn(s, ERR_EXISTS, "%s: the vault has snapshots up to %" PRIu64 ", this machine "
+		             "remembers %" PRIu64 ": its state was set back, or a copy of it writes the "
+		             "same store. A full snapshot was taken", name, there, base->seq);
+}
+
+static int load_state(struct session *s, struct err *err)
+{
+	const uint8_t *key = vault_keyfile(s->vault)->state->bytes;
+	s->base = state_load(s->dir, "base", s->store, key, err);
+	if (!s->base && err->code == ERR_CORRUPT)
+		session_warn(s, ERR_CORRUPT, "%s: the local state was damaged and is discarded; a full "
+		             "snapshot was taken", s->spec->source.name);
+	else if (!s->base && err->code != ERR_ABSENT)
+		return err->code;
+	if (!s->base || is_newest(s, s->base))
+		return 0;
+	explain(s, s->base);
+	uint64_t seen = s->base->seq;
+	state_free(s->base);
+	s->base = NULL;
+	if (!s->options->dry_run && state_discard(s->dir, err) != 0)
+		return err->code;
+	/* numbers go on above both histories */
+	s->next->seq = seen;
+	return 0;
+}
+
+static bool due(uint64_t now, uint64_t since, uint64_t every)
+{
+	return every != 0 && now >= since && now - since >= every;
+}
+
+static void decide(struct session *s, bool force_full)
+{
+	s->full = force_full || s->options->full || !s->base ||
+	          due(s->now_s, s->base->last_full_s, s->spec->full_every_s);
+	struct state *n = s->next, *b = s->base;
+	uint64_t there = s->newest ? s->newest->head.seq : 0;
+	n->seq = (there > n->seq ? there : n->seq) + 1;
+	if (!b)
+		return;
+	n->epoch = b->epoch;
+	memcpy(n->epoch_pk, b->epoch_pk, 32);
+	n->epoch_since_s = b->epoch_since_s;
+	n->last_full_s = b->last_full_s;
+	n->next_number = b->next_number;
+	n->next_serial = b->next_serial;
+	n->generation = b->generation;
+	n->churn_ppm = b->churn_ppm;
+	n->full_packs = b->full_packs;
+	if (!s->full)
+		memcpy(n->page_key, b->page_key, sizeof n->page_key);
+}
+
+int session_open(struct session *s, bool force_full, struct err *err)
+{
+	vault_store_id(s->vault, s->spec->source.name, s->store);
+	s->now_s = (uint64_t)time(NULL);
+	if (state_dir(s->vault, s->store, s->dir, sizeof s->dir, err) != 0)
+		return err->code;
+	s->lock_fd = state_lock(s->dir, s->spec->source.name, err);
+	if (s->lock_fd < 0)
+		return err->code;
+	s->source = source_open(&s->spec->source, err);
+	s->next = state_new(s->store, err);
+	if (!s->source || !s->next || load_newest(s, err) != 0 || session_recover(s, err) != 0 ||
+	    load_state(s, err) != 0)
+		return err->code;
+	decide(s, force_full);
+	return 0;
+}
+
+void session_close(struct session *s)
+{
+	packer_free(s->packer);
+	stream_free(s->stream);
+	journal_free(s->journal);
+	source_free(s->source);
+	state_free(s->base);
+	state_free(s->next);
+	state_free(s->journaled);
+	heads_entry_free(s->newest);
+	usage_free(s->known);
+	usage_free(s->kept);
+	free(s->evacuate);
+	free(s->stored);
+	secret_free(s->key);
+	sodium_memzero(&s->keys, sizeof s->keys);
+	io_drop(&s->lock_fd);
+	pthread_mutex_destroy(&s->journal_lock);
+}
+
+/* ---- starting: epoch, session key, packer ---- */
+
+static int make_epoch(struct session *s, uint32_t epoch, struct err *err)
+{
+	if (vault_make_epoch(s->vault, s->spec->source.name, epoch, s->next->epoch_pk, err) != 0)
+		return err->code;
+	s->next->epoch = epoch;
+	s->next->epoch_since_s = s->now_s;
+	return 0;
+}
+
+/* The keys/ object is looked at in every run: what is sealed to a lost key cannot be restored. */
+static int choose_epoch(struct session *s, struct err *err)
+{
+	struct state *n = s->next;
+	uint32_t there;
+	uint8_t pk[32];
+	if (vault_newest_epoch(s->vault, s->store, &there, pk, err) != 0)
+		return err->code;
+	if (there < n->epoch) {
+		session_warn(s, ERR_ABSENT, "%s: the key of epoch %" PRIu32 " is gone from the vault: "
+		             "snapshots sealed to it cannot be restored. A new epoch and a full snapshot "
+		             "were made", s->spec->source.name, n->epoch);
+		s->full = true;
+		return make_epoch(s, n->epoch + 1, err);
+	}
+	if (there > n->epoch || n->epoch == 0) {
+		if (there == 0)
+			return make_epoch(s, 1, err);
+		/* after state loss, or made by a run that was killed before its first commit */
+		n->epoch = there;
+		n->epoch_since_s = s->now_s;
+		memcpy(n->epoch_pk, pk, 32);
+		return 0;
+	}
+	if (memcmp(pk, n->epoch_pk, 32) != 0)
+		return err_set(err, ERR_FORK, "%s: the key of epoch %" PRIu32 " in the vault is not the "
+		               "one this machine made", s->spec->source.name, there);
+	if (due(s->now_s, n->epoch_since_s, s->spec->rotate_s))
+		return make_epoch(s, n->epoch + 1, err);
+	return 0;
+}
+
+static int make_header(struct session *s, struct err *err)
+{
+	uint8_t context[PACK_CONTEXT_BYTES];
+	randombytes_buf(s->id, sizeof s->id);
+	s->key = secret_random(32, err);
+	if (!s->key)
+		return err->code;
+	memcpy(s->header.vault, vault_id(s->vault), 16);
+	memcpy(s->header.store, s->store, 16);
+	memcpy(s->header.session, s->id, 16);
+	s->header.seq = s->next->seq;
+	s->header.epoch = s->next->epoch;
+	pack_context(context, &s->header);
+	if (seal_stanza(s->header.stanza, s->key->bytes, s->next->epoch_pk, vault_psk(s->vault),
+	                context, sizeof context) != 0)
+		return err_set(err, ERR_CORRUPT, "%s: the epoch's public key is not valid",
+		               s->spec->source.name);
+	return 0;
+}
+
+/* Called by the packer for each file that a pack's runs name. */
+static int lookup_file(void *arg, uint32_t number, struct pack_file *out, struct err *err)
+{
+	struct session *s = arg;
+	int rc = ERR_INVALID;
+	pthread_mutex_lock(&s->journal_lock);
+	for (uint32_t i = 0; i < s->next->n_files && rc != 0; i++) {
+		const struct state_file *f = &s->next->files[i];
+		if (f->number != number)
+			continue;
+		*out = (struct pack_file){ .number = number, .page_bytes = f->page_bytes,
+		                           .unit_bytes = f->unit_bytes, .length = f->length,
+		                           .path = f->path, .path_len = strlen(f->path) };
+		rc = 0;
+	}
+	pthread_mutex_unlock(&s->journal_lock);
+	return rc == 0 ? 0 : err_set(err, ERR_INVALID, "file %" PRIu32 " is not known", number);
+}
+
+static int journal_begin(struct session *s, struct err *err)
+{
+	struct journal_head head = { .seq = s->next->seq, .full = s->full };
+	if (s->base)
+		memcpy(head.base_hash, s->base->head_hash, 32);
+	memcpy(head.page_key, s->next->page_key, sizeof head.page_key);
+	s->journal = journal_create(s->dir, &head, vault_keyfile(s->vault)->state->bytes, err);
+	sodium_memzero(&head, sizeof head);
+	int rc = s->journal ? 0 : err->code;
+	for (uint32_t i = 0; i < s->next->n_files && rc == 0; i++) {
+		const struct state_file *f = &s->next->files[i];
+		struct journal_file jf = { f->number, f->page_bytes, f->unit_bytes, f->path };
+		rc = journal_add_file(s->journal, &jf, err);
+	}
+	return rc;
+}
+
+static int journal_pack(struct session *s, const struct packer_done *done, struct err *err)
+{
+	struct journal_pack p = { .serial = done->serial, .number = done->number,
+	                          .size = done->size, .weight = done->weight,
+	                          .runs = done->runs->bytes, .runs_len = done->runs->len };
+	memcpy(p.id, done->id, 32);
+	if (!s->journal && journal_begin(s, err) != 0)
+		return err->code;
+	return journal_add_pack(s->journal, &p, !done->last, err);
+}
+
+static int remember_pack(struct session *s, const struct packer_done *done, struct err *err)
+{
+	struct state_pack *list = realloc(s->stored, (s->n_stored + 1) * sizeof *list);
+	if (!list)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	s->stored = list;
+	struct state_pack *p = &list[s->n_stored++];
+	*p = (struct state_pack){ .serial = done->serial, .size = done->size,
+	                          .weight = done->weight, .live = done->weight,
+	                          .zeros = done->zeros };
+	memcpy(p->id, done->id, 32);
+	return 0;
+}
+
+static int pack_stored(void *arg, const struct packer_done *done, struct err *err)
+{
+	struct session *s = arg;
+	pthread_mutex_lock(&s->journal_lock);
+	int rc = remember_pack(s, done, err);
+	if (rc == 0)
+		rc = s->stream ? stream_stored(s->stream, done, err) : journal_pack(s, done, err);
+	pthread_mutex_unlock(&s->journal_lock);
+	meter_stored(&s->meter, done->size);
+	return rc;
+}
+
+static int make_packer(struct session *s, struct err *err)
+{
+	struct packer_options o = {
+		.vault = s->vault, .header = s->header, .session_key = s->key->bytes,
+		.first_number = s->first_number, .first_serial = s->next->next_serial,
+		.uploaders = UPLOADERS, .pool = s->workers > 1 ? POOL : 2,
+		.lookup = lookup_file, .stored = pack_stored, .arg = s,
+	};
+	s->packer = packer_new(&o, err);
+	return s->packer ? 0 : err->code;
+}
+
+int session_plan_evacuation(struct session *s, struct err *err)
+{
+	uint32_t n = s->base ? s->base->n_packs : 0;
+	if (s->full || s->resumed || n == 0)
+		return 0;
+	struct evacuation_pack *packs = calloc(n, sizeof *packs);
+	bool *chosen = calloc(n, sizeof *chosen);
+	s->evacuate = calloc(s->kept->n + 1u, sizeof *s->evacuate);
+	bool ok = packs && chosen && s->evacuate;
+	for (uint32_t i = 0; ok && i < n; i++)
+		packs[i] = (struct evacuation_pack){ .size = s->base->packs[i].size,
+		                                     .weight = s->base->packs[i].weight,
+		                                     .live = s->base->packs[i].live };
+	bool any = false;
+	if (ok)
+		evacuation_choose(packs, n, (double)s->base->churn_ppm / 1e6, s->base->full_packs, chosen);
+	for (uint32_t i = 0; ok && i < n; i++)
+		if (chosen[i])
+			any = s->evacuate[s->base->packs[i].serial - s->kept->first] = true;
+	free(packs);
+	free(chosen);
+	if (!any) {
+		free(s->evacuate);
+		s->evacuate = NULL;
+	}
+	return ok ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+}
+
+int session_start(struct session *s, struct err *err)
+{
+	if (!s->options->dry_run && choose_epoch(s, err) != 0)
+		return err->code;
+	if (s->full) {
+		randombytes_buf(s->next->page_key, sizeof s->next->page_key);
+		s->next->generation++;
+		s->next->last_full_s = s->now_s;
+	}
+	if (session_resume(s, err) != 0)
+		return err->code;
+	sum_keys_derive(&s->keys, s->next->page_key);
+	uint32_t first = s->next->next_serial;
+	for (uint32_t i = 0; i < s->n_stored; i++)
+		if (s->stored[i].serial < first)
+			first = s->stored[i].serial;
+	if (!s->full && s->base->n_packs && s->base->packs[0].serial < first)
+		first = s->base->packs[0].serial;
+	s->known = usage_new(first, s->next->next_serial, err);
+	s->kept = usage_new(first, s->next->next_serial, err);
+	if (!s->known || !s->kept || session_plan_evacuation(s, err) != 0)
+		return err->code;
+	if (s->options->dry_run)
+		return 0;
+	return make_header(s, err) == 0 ? make_packer(s, err) : err->code;
+}
