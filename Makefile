@@ -17,7 +17,7 @@ SAN     ?=
 say     = $(if $(V),,@echo "  $(1)";)
 override CPPFLAGS += -Iinclude -Isrc -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DHOLDFAST_VERSION='"$(or $(VERSION),0.0.0)"' $(shell pkg-config --cflags $(PKGS))
-override CFLAGS  += -std=c17 $(OPT) $(WARN) $(HARD) -fPIE -pthread $(SAN)
+override CFLAGS  += -std=c17 $(OPT) -ffile-prefix-map=$(CURDIR)/= $(WARN) $(HARD) -fPIE -pthread $(SAN)
 override LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack -pthread $(SAN)
 override LDLIBS  += $(shell pkg-config --libs $(PKGS)) -lm
 
@@ -106,10 +106,10 @@ fuzz:                    ## every parser's fuzz target; FUZZ_SECONDS=60 each, FU
 		SAN='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' fuzzers
 	@scripts/fuzz $(BUILD)/fuzz $(FUZZ)
 
-cover:                   ## which lines the unit tests reach
+cover:                   ## which lines the tests reach
 	@find $(BUILD)/cover -name '*.gcda' -delete 2>/dev/null || true
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/cover HARD= WERROR= OPT='-O0 -g' SAN=--coverage all unit-tests
-	@scripts/run-tests unit:$(BUILD)/cover
+	@scripts/run-tests unit:$(BUILD)/cover cli:$(BUILD)/cover || true
 	@scripts/cover $(BUILD)/cover
 
 bench: all tools         ## beside restic, borg and zstd | age on a 1 GiB database; BENCH_ROUNDS=3
