@@ -2,7 +2,6 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -34,15 +33,17 @@ struct timespec entry_meta_time(int64_t ns)
 struct output {
 	struct buf *buf;
 	struct err *err;
+	bool ended;   /* the end of an archive, which libarchive insists on, is not wanted */
 };
 
+/* libarchive is never told of a failure: it would then leak its output filter. */
 static la_ssize_t append(struct archive *a, void *arg, const void *data, size_t len)
 {
+	(void)a;
 	struct output *o = arg;
-	if (buf_append(o->buf, data, len, o->err) == 0)
-		return (la_ssize_t)len;
-	archive_set_error(a, EFBIG, "no room");
-	return -1;
+	if (!o->ended && buf_append(o->buf, data, len, o->err) != 0)
+		o->ended = true;
+	return (la_ssize_t)len;
 }
 
 static bool is_ascii(const char *text)
@@ -102,7 +103,7 @@ static int set_up(struct archive *a, struct archive_entry *e, struct output *o)
 
 int entry_meta_encode(struct archive_entry *e, struct buf *out, struct err *err)
 {
-	struct output o = { out, err };
+	struct output o = { out, err, false };
 	size_t before = out->len;
 	struct archive *a = archive_write_new();
 	if (!a)
@@ -115,14 +116,11 @@ int entry_meta_encode(struct archive_entry *e, struct buf *out, struct err *err)
 		r = archive_write_header(a, e);
 	if (r != ARCHIVE_OK && err->code == ERR_NONE)
 		err_set(err, ERR_INVALID, "%s", archive_error_string(a));
-	/* the end of an archive is not wanted, so it must not be finished */
-	archive_write_fail(a);
+	o.ended = true;
 	archive_write_free(a);
-	if (r != ARCHIVE_OK)
-		return err->code;
-	if (out->len - before > SOURCE_EXTRA_MAX)
-		return err_set(err, ERR_LIMIT, "metadata of more than %d bytes", SOURCE_EXTRA_MAX);
-	return 0;
+	if (err->code == ERR_NONE && out->len - before > SOURCE_EXTRA_MAX)
+		err_set(err, ERR_LIMIT, "metadata of more than %d bytes", SOURCE_EXTRA_MAX);
+	return err->code;
 }
 
 static int parse(struct archive *a, const struct source_entry *entry, struct archive_entry *e)

@@ -7,7 +7,6 @@
  */
 #include <archive.h>
 #include <archive_entry.h>
-#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +27,7 @@ struct archive_sink {
 	bool closed;
 	uint64_t left;       /* bytes of the current file still to come */
 	char path[SOURCE_PATH_MAX];
-	struct err output;   /* why writing to fd failed */
+	struct err output;   /* why nothing more is written to fd */
 };
 
 static struct archive_sink *of(struct sink *k) { return (struct archive_sink *)k; }
@@ -38,21 +37,24 @@ static locale_t enter_utf8(const struct archive_sink *k)
 	return k->utf8 ? uselocale(k->utf8) : uselocale((locale_t)0);
 }
 
+/* libarchive is never told of a failure: it would then leak its filters. */
 static la_ssize_t write_out(struct archive *a, void *arg, const void *data, size_t len)
 {
+	(void)a;
 	struct archive_sink *k = arg;
-	if (io_write(k->fd, data, len, &k->output) == 0)
-		return (la_ssize_t)len;
-	archive_set_error(a, k->output.sys, "%s", k->output.msg);
-	return -1;
+	if (k->output.code == ERR_NONE && io_write(k->fd, data, len, &k->output) != 0)
+		err_wrap(&k->output, "output");
+	return (la_ssize_t)len;
 }
 
-static int failed(struct archive_sink *k, struct err *err)
+static int check(const struct archive_sink *k, bool done, struct err *err)
 {
 	if (k->output.code != ERR_NONE) {
 		*err = k->output;
-		return err_wrap(err, "output");
+		return err->code;
 	}
+	if (done)
+		return 0;
 	const char *why = archive_error_string(k->archive);
 	return err_set(err, ERR_IO, "%.400s: %.150s", k->path, why ? why : "cannot be archived");
 }
@@ -134,7 +136,7 @@ static int put_header(struct archive_sink *k, struct archive_entry *e, struct er
 	locale_t before = enter_utf8(k);
 	int r = archive_write_header(k->archive, e);
 	uselocale(before);
-	return r == ARCHIVE_OK || (r == ARCHIVE_WARN && lenient) ? 0 : failed(k, err);
+	return check(k, r == ARCHIVE_OK || (r == ARCHIVE_WARN && lenient), err);
 }
 
 static int archive_sink_entry(struct sink *sink, const struct source_entry *entry, struct err *err)
@@ -168,8 +170,8 @@ static int archive_sink_data(struct sink *sink, const void *data, size_t len, st
 		return err_set(err, ERR_CORRUPT, "%.400s: longer than recorded", k->path);
 	for (size_t done = 0; done < len;) {
 		la_ssize_t n = archive_write_data(k->archive, (const char *)data + done, len - done);
-		if (n <= 0)
-			return failed(k, err);
+		if (check(k, n > 0, err) != 0)
+			return err->code;
 		done += (size_t)n;
 	}
 	k->left -= len;
@@ -185,15 +187,15 @@ static int archive_sink_close(struct sink *sink, struct err *err)
 	int r = archive_write_close(k->archive);
 	uselocale(before);
 	k->closed = true;
-	return r == ARCHIVE_OK ? 0 : failed(k, err);
+	return check(k, r == ARCHIVE_OK, err);
 }
 
 static void archive_sink_free(struct sink *sink)
 {
 	struct archive_sink *k = of(sink);
 	/* a half archive must not get an end that makes it look whole */
-	if (!k->closed && k->archive)
-		archive_write_fail(k->archive);
+	if (!k->closed)
+		k->output.code = ERR_STOPPED;
 	archive_write_free(k->archive);
 	if (k->utf8)
 		freelocale(k->utf8);
@@ -246,8 +248,7 @@ struct sink *sink_to_archive(int fd, const char *format, struct err *err)
 	*k = (struct archive_sink){ .sink.ops = &archive_ops, .archive = a, .fd = fd, .zip = zip };
 	k->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 	snprintf(k->path, sizeof k->path, "archive");
-	if (set_up(k) != ARCHIVE_OK) {
-		failed(k, err);
+	if (check(k, set_up(k) == ARCHIVE_OK, err) != 0) {
 		archive_sink_free(&k->sink);
 		return NULL;
 	}

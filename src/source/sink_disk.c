@@ -22,11 +22,12 @@
 #include "holdfast/source.h"
 #include "source/disk_file.h"
 #include "source/disk_meta.h"
+#include "source/disk_path.h"
 #include "source/entry_meta.h"
 #include "source/sink.h"
 #include "source/walk.h"
 
-enum { PART_TRIES = 10 };
+enum { PART_TRIES = 10, PART_MAX = NAME_MAX + 32 };
 static const char part_suffix[] = ".holdfast-part";
 static const char kept_suffix[] = ".before-restore";
 
@@ -55,7 +56,7 @@ struct disk {
 	const char *name;              /* within path */
 	struct archive_entry *e;
 	struct disk_file file;
-	char part[NAME_MAX + 1];
+	char part[PART_MAX];
 	bool part_names_used;          /* this restore holds files that are named like our parts */
 	/* what could not be set */
 	uint64_t problems;
@@ -64,77 +65,16 @@ struct disk {
 
 static struct disk *of(struct sink *k) { return (struct disk *)k; }
 
-static bool path_is_safe(const char *path)
-{
-	size_t len = strlen(path);
-	if (len == 0 || len >= SOURCE_PATH_MAX)
-		return false;
-	for (const char *p = path;;) {
-		size_t n = strcspn(p, "/");
-		if (n == 0 || (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.'))
-			return false;
-		if (p[n] == '\0')
-			return true;
-		p += n + 1;
-	}
-}
-
-static int open_folder(int parent, const char *name, bool make)
-{
-	int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	int fd = openat(parent, name, flags);
-	if (fd >= 0 || errno != ENOENT || !make)
-		return fd;
-	if (mkdirat(parent, name, 0700) != 0 && errno != EEXIST)
-		return -1;
-	return openat(parent, name, flags);
-}
-
-/* Open the folder at the first len bytes of path, below the root. */
-static int descend(const struct disk *k, const char *path, size_t len, bool make, int *out,
-                   struct err *err)
-{
-	IO_AUTO_FD fd = open_folder(k->root_fd, ".", false);
-	if (fd < 0)
-		return err_sys(err, "open");
-	for (size_t at = 0; at < len;) {
-		char name[NAME_MAX + 1];
-		size_t n = strcspn(path + at, "/");
-		if (n >= sizeof name)
-			return err_set(err, ERR_LIMIT, "name of more than %d bytes", NAME_MAX);
-		memcpy(name, path + at, n);
-		name[n] = '\0';
-		int next = open_folder(fd, name, make);
-		if (next < 0 && (errno == ENOTDIR || errno == ELOOP))
-			return err_set(err, ERR_EXISTS, "'%.200s' in this path is no folder but a link or "
-			               "a file", name);
-		if (next < 0)
-			return err_sys(err, "folder '%.200s'", name);
-		close(fd);
-		fd = next;
-		at += n + 1;
-	}
-	*out = fd;
-	fd = -1;
-	return 0;
-}
-
-static size_t parent_len(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return slash ? (size_t)(slash - path) : 0;
-}
-
 static int go_to(struct disk *k, const char *path, struct err *err)
 {
 	snprintf(k->path, sizeof k->path, "%s", path);
-	size_t len = parent_len(k->path);
+	size_t len = disk_path_parent(k->path);
 	k->name = len ? k->path + len + 1 : k->path;
 	if (k->folder >= 0 && strlen(k->folder_path) == len &&
 	    memcmp(k->folder_path, k->path, len) == 0)
 		return 0;
 	int fd;
-	if (descend(k, k->path, len, true, &fd, err) != 0)
+	if (disk_path_open(k->root_fd, k->path, len, true, &fd, err) != 0)
 		return err->code;
 	io_drop(&k->folder);
 	k->folder = fd;
@@ -158,21 +98,6 @@ static int refuse(struct err *err)
 	                     "NAME%s", kept_suffix);
 }
 
-/* rename that replaces nothing, also where the file system cannot do that by itself */
-static int rename_new(int folder, const char *from, const char *to)
-{
-	struct stat st;
-	if (renameat2(folder, from, folder, to, RENAME_NOREPLACE) == 0)
-		return 0;
-	if (errno != EINVAL && errno != ENOSYS)
-		return -1;
-	if (fstatat(folder, to, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-		errno = EEXIST;
-		return -1;
-	}
-	return renameat(folder, from, folder, to);
-}
-
 /* Afterwards the current name is free, or it is an error. */
 static int clear_way(const struct disk *k, struct err *err)
 {
@@ -184,7 +109,7 @@ static int clear_way(const struct disk *k, struct err *err)
 		return refuse(err);
 	char kept[NAME_MAX + sizeof kept_suffix];
 	snprintf(kept, sizeof kept, "%s%s", k->name, kept_suffix);
-	if (rename_new(k->folder, k->name, kept) != 0)
+	if (disk_path_rename(k->folder, k->name, kept) != 0)
 		return err_sys(err, "keep what is there as '%.200s'", kept);
 	return 0;
 }
@@ -221,7 +146,7 @@ static int open_part(struct disk *k, struct err *err)
 	int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	int room = NAME_MAX - (int)sizeof part_suffix - 1;
 	for (int i = 0; i < PART_TRIES; i++) {
-		char part[NAME_MAX + 1];
+		char part[PART_MAX];
 		snprintf(part, sizeof part, ".%.*s%.*d%s", room, k->name, i > 0, i, part_suffix);
 		int fd = openat(k->folder, part, flags, 0600);
 		if (fd < 0 && errno == EEXIST && !k->part_names_used &&
@@ -254,7 +179,7 @@ static int finish_part(struct disk *k, struct err *err)
 	if (disk_file_finish(&k->file, err) != 0 || apply(k, k->file.fd, err) != 0 ||
 	    io_close(&k->file.fd, err) != 0 || clear_way(k, err) != 0)
 		return err->code;
-	if (rename_new(k->folder, k->part, k->name) != 0)
+	if (disk_path_rename(k->folder, k->part, k->name) != 0)
 		return err_sys(err, "rename");
 	k->part[0] = '\0';
 	return 0;
@@ -318,13 +243,13 @@ static int put_folder(struct disk *k, const struct source_entry *entry, struct e
 
 static int put_hard_link(struct disk *k, const char *first, struct err *err)
 {
-	if (!path_is_safe(first))
+	if (!disk_path_is_safe(first))
 		return err_set(err, ERR_CORRUPT, "hard link to '%.200s', outside", first);
 	int fd;
-	if (descend(k, first, parent_len(first), false, &fd, err) != 0)
+	if (disk_path_open(k->root_fd, first, disk_path_parent(first), false, &fd, err) != 0)
 		return err_wrap(err, "hard link to '%.200s'", first);
 	IO_AUTO_FD folder = fd;
-	const char *name = parent_len(first) ? strrchr(first, '/') + 1 : first;
+	const char *name = disk_path_parent(first) ? strrchr(first, '/') + 1 : first;
 	struct stat there, st;
 	if (fstatat(folder, name, &there, AT_SYMLINK_NOFOLLOW) != 0) {
 		err_sys(err, "hard link to '%.200s'", first);
@@ -429,7 +354,7 @@ static int disk_entry(struct sink *sink, const struct source_entry *entry, struc
 	if (finish(k, err) != 0)
 		return err->code;
 	bool is_root = strcmp(entry->path, ".") == 0;
-	if (!is_root && !path_is_safe(entry->path))
+	if (!is_root && !disk_path_is_safe(entry->path))
 		return err_set(err, ERR_CORRUPT, "'%.300s': no path within the restored folder",
 		               entry->path);
 	k->e = entry_meta_decode(entry, err);
