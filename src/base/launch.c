@@ -213,7 +213,7 @@ static pid_t fork_child(struct child *c)
 /* The report ends without a byte when exec closes it. */
 static pid_t start_child(struct child *c, struct err *err)
 {
-	int ends[2];
+	int ends[2] = { -1, -1 };
 	if (launch_pipe(ends, err) != 0)
 		return err->code;
 	c->report = ends[1];

@@ -107,7 +107,7 @@ struct source *command_open(const struct source_ops *ops, const struct source_op
 		command_free(&c->base);
 		return NULL;
 	}
-	return &c->base;
+	return (struct source *)c;
 }
 
 void command_free(struct source *s)

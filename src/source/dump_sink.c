@@ -115,10 +115,10 @@ static struct sink *pipe_new(const struct source_options *options, struct err *e
 	}
 	s->base.ops = &pipe_ops;
 	if (pipe_prepare(s, options, err) != 0) {
-		pipe_free(&s->base);
+		pipe_free((struct sink *)s);
 		return NULL;
 	}
-	return &s->base;
+	return (struct sink *)s;
 }
 
 struct file_sink {
@@ -253,7 +253,7 @@ static struct sink *file_new(const char *dir, bool overwrite, struct err *err)
 		file_free(&s->base);
 		return NULL;
 	}
-	return &s->base;
+	return (struct sink *)s;
 }
 
 struct sink *dump_sink_new(const struct source_options *options, const char *dir, bool overwrite,

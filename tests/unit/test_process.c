@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -276,7 +277,10 @@ static void programs_run_as_another_user_with_its_groups(void **state)
 		assert_int_equal(launch_check_user("root", &err), ERR_DENIED);
 		return;
 	}
+	static const gid_t ours[] = { 4 };
+	assert_int_equal(setgroups(1, ours), 0);
 	struct process *p = start_shell("id -un; id -Gn; echo $USER $HOME; pwd", "nobody", false, &err);
+	assert_int_equal(setgroups(0, NULL), 0);
 	assert_non_null(p);
 	read_all(p, text, sizeof text);
 	assert_int_equal(process_finish(p, LONG_MS, &err), 0);
