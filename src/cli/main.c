@@ -47,6 +47,7 @@ static int parse(struct session *s, int argc, char **argv, struct err *err)
 	s->command = o->version ? &cmd_version : &cmd_help;
 	if (o->version || o->n_operands == 0) {
 		o->n_operands = 0;
+		o->help = false;
 		return 0;
 	}
 	s->command = command_find(o->operands[0]);
@@ -59,7 +60,7 @@ static int run(struct session *s, int argc, char **argv, struct err *err)
 {
 	if (parse(s, argc, argv, err) != 0)
 		return err->code;
-	if (s->options.help && s->command != &cmd_help) {
+	if (s->options.help) {
 		options_help(s->command);
 		return EXIT_DONE;
 	}
