@@ -81,10 +81,13 @@ static struct err missing_message(const struct plan_group *g)
 	for (size_t i = 0; i < g->section->n; i++)
 		if (strcmp(g->section->entries[i].key, "path") == 0)
 			path = g->section->entries[i].value;
-	err_set(&e, ERR_SOURCE, "%s: %zu file%s match%s %s, %zu at the last run; kept the old stores, "
-	        "backed up %zu", name, now, now == 1 ? "" : "s", now == 1 ? "es" : "", path,
+	err_set(&e, ERR_SOURCE,
+	        "%s: %zu file%s match%s %s, %zu at the last run; kept the old stores, "
+	        "backed up %zu",
+	        name, now, now == 1 ? "" : "s", now == 1 ? "es" : "", path,
 	        now + g->fleet->n_vanished, g->n);
-	err_hint(&e, "is it mounted? If they are gone for good: 'holdfast backup %s --accept-missing'",
+	err_hint(&e,
+	         "is it mounted? If they are gone for good: 'holdfast backup %s --accept-missing'",
 	         name);
 	return e;
 }
@@ -143,8 +146,8 @@ static void describe(const struct counts *c, char *out, size_t cap)
 	out[0] = '\0';
 	for (int kind = 0; kind < 3 && used < cap; kind++)
 		if (c->kinds[kind])
-			used += (size_t)snprintf(out + used, cap - used, "%s%zu %s", used ? ", " : "",
-			                         c->kinds[kind],
+			used += (size_t)snprintf(out + used, cap - used, "%s%zu %s",
+			                         used ? ", " : "", c->kinds[kind],
 			                         snapshot_kind_text((enum snapshot_kind)kind));
 	if (c->failed && used < cap)
 		snprintf(out + used, cap - used, "%s%zu FAILED", used ? ", " : "", c->failed);
@@ -158,7 +161,8 @@ static int print_fleet(const struct backup_report *r, struct table *t, const str
 		stored[TEXT_MAX + 16], size[TEXT_MAX];
 	snprintf(name, sizeof name, "%s (%zu)", g->section->name, g->n);
 	describe(&c, kinds, sizeof kinds);
-	snprintf(changed, sizeof changed, "%.20s changed", text_percent(percent, c.changed, c.read));
+	snprintf(changed, sizeof changed, "%.20s changed",
+	         text_percent(percent, c.changed, c.read));
 	snprintf(stored, sizeof stored, "%s %s", text_size(size, c.stored),
 	         r->dry_run ? "to store" : "stored");
 	return TABLE_ROW(t, err, name, kinds, "", c.changed ? changed : "", stored, "");
@@ -189,8 +193,8 @@ int backup_report_print(const struct backup_report *r, bool all, struct err *err
 	struct counts c = count_all(r);
 	char read[TEXT_MAX], stored[TEXT_MAX], took[TEXT_MAX];
 	if (c.stores > 1 || c.failed)
-		printf("%zu of %zu stores %s: %s read, %s stored, %s\n", c.stores - c.failed, c.stores,
-		       r->dry_run ? "looked at" : "done", text_size(read, c.read),
+		printf("%zu of %zu stores %s: %s read, %s stored, %s\n", c.stores - c.failed,
+		       c.stores, r->dry_run ? "looked at" : "done", text_size(read, c.read),
 		       text_size(stored, c.stored), text_took(took, r->duration_ms));
 	return 0;
 }
@@ -200,14 +204,13 @@ static json_t *store_json(const struct backup_report *r, size_t i)
 	const struct backup_result *result = &r->results[i];
 	if (result->err.code != ERR_NONE)
 		return output_json_error(&result->err, store_name(r, i));
-	json_t *j = json_pack("{s:o, s:I, s:s, s:I, s:I, s:I, s:I, s:i, s:I}", "store",
-	                      output_json_text(store_name(r, i)), "snapshot", (json_int_t)result->seq,
-	                      "kind", snapshot_kind_text(result->kind), "bytes_read",
-	                      (json_int_t)result->bytes_read, "bytes_changed",
-	                      (json_int_t)result->bytes_changed, "bytes_evacuated",
-	                      (json_int_t)result->bytes_evacuated, "bytes_stored",
-	                      (json_int_t)result->bytes_stored, "packs", (int)result->packs,
-	                      "duration_ms", (json_int_t)result->duration_ms);
+	json_t *j = json_pack(
+	    "{s:o, s:I, s:s, s:I, s:I, s:I, s:I, s:i, s:I}", "store",
+	    output_json_text(store_name(r, i)), "snapshot", (json_int_t)result->seq, "kind",
+	    snapshot_kind_text(result->kind), "bytes_read", (json_int_t)result->bytes_read,
+	    "bytes_changed", (json_int_t)result->bytes_changed, "bytes_evacuated",
+	    (json_int_t)result->bytes_evacuated, "bytes_stored", (json_int_t)result->bytes_stored,
+	    "packs", (int)result->packs, "duration_ms", (json_int_t)result->duration_ms);
 	if (j && r->dry_run)
 		json_object_set_new(j, "dry_run", json_true());
 	return j;

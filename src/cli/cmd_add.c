@@ -10,14 +10,12 @@
 
 #include "base/buf.h"
 #include "base/io.h"
+#include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/config.h"
 #include "cli/config_edit.h"
 #include "cli/config_value.h"
-#include "cli/nearest.h"
-#include "cli/output.h"
 #include "cli/paths.h"
-#include "cli/session.h"
 #include "holdfast/err.h"
 #include "holdfast/fleet.h"
 
@@ -81,7 +79,8 @@ static int check_readable(const char *path, const char *type, struct err *err)
 		return check_pattern(path, err);
 	if (access(path, R_OK) != 0)
 		return err_sys(err, "add: %s", path);
-	return is_sqlite(path) ? 0 : err_set(err, ERR_INVALID, "add: %s: not a SQLite database", path);
+	return is_sqlite(path) ? 0
+	                       : err_set(err, ERR_INVALID, "add: %s: not a SQLite database", path);
 }
 
 struct section {
@@ -93,7 +92,9 @@ struct section {
 static int describe(struct section *out, const char *type, struct err *err)
 {
 	out->type = type;
-	out->key = strcmp(type, "command") == 0 ? "command" : strstr(type, "-dump") ? "database" : "path";
+	out->key = strcmp(type, "command") == 0 ? "command"
+	           : strstr(type, "-dump")      ? "database"
+	                                        : "path";
 	if (config_value_check(VALUE_TYPE, type, err) != 0)
 		return err_wrap(err, "add");
 	return strcmp(out->key, "path") == 0 ? check_readable(out->operand, type, err) : 0;
@@ -109,18 +110,20 @@ static int compose(const struct section *in, struct buf *out, struct err *err)
 	return fleet ? buf_printf(out, err, "name = %s/{stem}\n", in->name) : 0;
 }
 
-static int check_name(const struct session *s, const char *name, struct err *err)
+static int check_name(const struct cli *cli, const char *name, struct err *err)
 {
 	if (!config_name_ok(name) || strlen(name) > 43) {
 		err_set(err, ERR_INVALID, "add: a store cannot be called '%s'", name);
-		return err_hint(err, "up to 43 bytes without @ * ? [ ] { } \\ and control characters");
+		return err_hint(err,
+		                "up to 43 bytes without @ * ? [ ] { } \\ and control characters");
 	}
-	const struct config_section *twin = config_find(s->config, CONFIG_STORE, name);
-	return twin ? err_set(err, ERR_EXISTS, "add: [store %s] is already at %s:%u", name, twin->file,
-	                      twin->line) : 0;
+	const struct config_section *twin = config_find(cli->config, CONFIG_STORE, name);
+	return twin ? err_set(err, ERR_EXISTS, "add: [store %s] is already at %s:%u", name,
+	                      twin->file, twin->line)
+	            : 0;
 }
 
-static int write_section(const struct session *s, const struct section *section, struct err *err)
+static int write_section(const struct cli *cli, const struct section *section, struct err *err)
 {
 	AUTO(buf) text = buf_new(SECTION_MAX, err);
 	if (!text || compose(section, text, err) != 0)
@@ -128,21 +131,21 @@ static int write_section(const struct session *s, const struct section *section,
 	const char *shown = buf_text(text, err);
 	if (!shown)
 		return err->code;
-	if (s->options.dry_run) {
+	if (cli->options.dry_run) {
 		fputs(shown, stdout);
 		return 0;
 	}
-	if (config_edit_append(s->config->path, shown, err) != 0)
+	if (config_edit_append(cli->config->path, shown, err) != 0)
 		return err->code;
-	if (!s->options.quiet)
-		printf("%s: added [store %s], type %s\nNext: holdfast backup %s\n", s->config->path,
-		       section->name, section->type, section->name);
+	if (!cli->options.quiet)
+		printf("%s: added [store %s], type %s\nNext: holdfast backup %s\n",
+		       cli->config->path, section->name, section->type, section->name);
 	return 0;
 }
 
-static int add(struct session *s, char *path, struct err *err)
+static int add(struct cli *cli, char *path, struct err *err)
 {
-	const struct options *o = &s->options;
+	const struct options *o = &cli->options;
 	const char *type = o->own[TYPE];
 	struct section section = { .name = o->operands[0],
 		                   .operand = path ? path : o->operands[1] };
@@ -151,24 +154,24 @@ static int add(struct session *s, char *path, struct err *err)
 	if (describe(&section, type, err) != 0 ||
 	    config_edit_check(section.key, section.operand, err) != 0)
 		return err->code;
-	return write_section(s, &section, err);
+	return write_section(cli, &section, err);
 }
 
-static int run(struct session *s, struct err *err)
+static int run(struct cli *cli, struct err *err)
 {
-	const struct options *o = &s->options;
+	const struct options *o = &cli->options;
 	const char *type = o->own[TYPE];
-	if (options_operands(o, &cmd_add, 2, 2, err) != 0 || session_config(s, err) != 0)
+	if (options_operands(o, &cmd_add, 2, 2, err) != 0 || cli_config(cli, err) != 0)
 		return err->code;
-	if (!s->config->path) {
+	if (!cli->config->path) {
 		err_set(err, ERR_INVALID, "add: there is no configuration yet");
 		return err_hint(err, "begin with 'holdfast init --vault URL'");
 	}
-	if (check_name(s, o->operands[0], err) != 0)
+	if (check_name(cli, o->operands[0], err) != 0)
 		return err->code;
 	bool has_path = !type || strcmp(type, "sqlite") == 0 || strcmp(type, "files") == 0;
 	char *path = has_path ? paths_absolute(o->operands[1], err) : NULL;
-	int rc = has_path && !path ? err->code : add(s, path, err);
+	int rc = has_path && !path ? err->code : add(cli, path, err);
 	free(path);
 	return rc;
 }

@@ -1,21 +1,16 @@
 /* backup - take snapshots of the stores of the configuration. */
-#include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "base/json.h"
 #include "cli/backup_report.h"
+#include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/plan.h"
 #include "cli/runlog.h"
-#include "cli/session.h"
 #include "cli/stop.h"
-#include "holdfast/fleet.h"
-#include "holdfast/vault.h"
+#include "holdfast/err.h"
 
 enum { FULL, REREAD, ACCEPT_MISSING };
 
@@ -43,64 +38,65 @@ static bool is_tried(const struct plan *plan, const struct backup_result *result
 }
 
 /* ERR_* only for what stopped all of it; what befell single stores is in the results. */
-static int run_plan(struct session *s, struct backup_report *r, struct err *err)
+static int run_plan(struct cli *cli, struct backup_report *r, struct err *err)
 {
-	const struct options *o = &s->options;
+	const struct options *o = &cli->options;
 	struct backup_options how = {
 		.full = o->own[FULL] != NULL,
 		.reread = o->own[REREAD] != NULL,
 		.dry_run = o->dry_run,
-		.progress = session_progress(s),
+		.progress = cli_progress(cli),
 	};
 	uint64_t start = now_ms();
-	int rc = r->plan->n ? backup_run(s->vault, r->plan->stores, r->plan->n, &how, r->results, err)
-	                    : 0;
+	int rc = r->plan->n
+	             ? backup_run(cli->vault, r->plan->stores, r->plan->n, &how, r->results, err)
+	             : 0;
 	r->duration_ms = now_ms() - start;
 	return rc != 0 && !is_tried(r->plan, r->results) ? rc : 0;
 }
 
-static void keep_records(struct session *s, struct backup_report *r)
+static void keep_records(struct cli *cli, struct backup_report *r)
 {
 	struct err err = { 0 };
 	JSON_AUTO run = backup_report_run(r, "backup");
-	if (s->options.dry_run)
+	if (cli->options.dry_run)
 		return;
-	if (plan_remember(r->plan, s, s->options.own[ACCEPT_MISSING] != NULL, &err) != 0 ||
-	    (s->state && runlog_append(s->state, run, &err) != 0)) {
+	if (plan_remember(r->plan, cli, cli->options.own[ACCEPT_MISSING] != NULL, &err) != 0 ||
+	    (cli->state && runlog_append(cli->state, run, &err) != 0)) {
 		output_error(&err);
 		if (r->exit == EXIT_DONE)
 			r->exit = EXIT_DEGRADED;
 	}
 }
 
-static int report(struct session *s, struct backup_report *r, struct err *err)
+static int report(struct cli *cli, struct backup_report *r, struct err *err)
 {
-	r->dry_run = s->options.dry_run;
+	r->dry_run = cli->options.dry_run;
 	r->exit = *stop_flag() ? EXIT_STOPPED : backup_report_exit(r);
-	keep_records(s, r);
-	if (!(s->options.quiet && r->exit == EXIT_DONE)) {
+	keep_records(cli, r);
+	if (!(cli->options.quiet && r->exit == EXIT_DONE)) {
 		backup_report_messages(r);
-		int rc = s->options.json ? backup_report_json(r, err)
-		                         : backup_report_print(r, s->options.verbose, err);
+		int rc = cli->options.json ? backup_report_json(r, err)
+		                         : backup_report_print(r, cli->options.verbose, err);
 		if (rc != 0)
 			return rc;
 	}
 	return (int)r->exit;
 }
 
-static int run(struct session *s, struct err *err)
+static int run(struct cli *cli, struct err *err)
 {
-	if (session_open(s, err) != 0)
+	if (cli_open(cli, err) != 0)
 		return err->code;
-	AUTO(plan) plan = plan_make(s, err);
+	AUTO(plan) plan = plan_make(cli, err);
 	if (!plan)
 		return err->code;
 	struct backup_report r = { .plan = plan };
-	r.accepted = s->options.own[ACCEPT_MISSING] != NULL;
+	r.accepted = cli->options.own[ACCEPT_MISSING] != NULL;
 	r.results = calloc(plan->n + 1, sizeof *r.results);
-	int rc = r.results ? run_plan(s, &r, err) : err_set(err, ERR_NOMEM, "out of memory");
+	int rc = r.results ? run_plan(cli, &r, err) : err_set(err, ERR_NOMEM, "out of memory");
 	if (rc == 0)
-		rc = report(s, &r, err);
+		rc = report(cli, &r, err);
 	free(r.results);
 	return rc;
 }

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/output.h"
-#include "cli/session.h"
 #include "cli/stores.h"
 #include "cli/text.h"
 #include "holdfast/check.h"
@@ -21,7 +21,7 @@ static const struct option_spec options[] = {
 };
 
 struct check {
-	struct session *session;
+	struct cli *cli;
 	struct check_options how;
 	struct check_result sum;
 	const char *subject;
@@ -31,7 +31,8 @@ static int parse_subset(const char *text, unsigned *out, struct err *err)
 {
 	char *end;
 	unsigned long percent = strtoul(text, &end, 10);
-	if (*text >= '0' && *text <= '9' && strcmp(end, "%") == 0 && percent >= 1 && percent <= 100) {
+	if (*text >= '0' && *text <= '9' && strcmp(end, "%") == 0 && percent >= 1 &&
+	    percent <= 100) {
 		*out = (unsigned)percent;
 		return 0;
 	}
@@ -44,13 +45,13 @@ static void on_problem(void *arg, const struct err *problem)
 	struct err shown = *problem, err;
 	output_name(&shown, c->subject);
 	output_error(&shown);
-	if (c->session->options.json)
+	if (c->cli->options.json)
 		output_json(output_json_error(problem, c->subject), &err);
 }
 
 static int as_json(const struct check *c, const struct check_result *r, struct err *err)
 {
-	if (!c->session->options.json)
+	if (!c->cli->options.json)
 		return 0;
 	return output_json(json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "checked",
 	                             output_json_text(c->subject), "snapshots",
@@ -65,7 +66,7 @@ static int check_one(struct check *c, const struct store_entry *store, struct er
 {
 	struct check_result r = { 0 };
 	c->subject = store ? store->label : "vault";
-	if (check_run(c->session->vault, store ? &store->info : NULL, &c->how, on_problem, c, &r,
+	if (check_run(c->cli->vault, store ? &store->info : NULL, &c->how, on_problem, c, &r,
 	              err) != 0) {
 		output_name(err, c->subject);
 		return err->code;
@@ -99,7 +100,7 @@ static void print_found(const struct check *c, size_t stores)
 static void summarize(const struct check *c, size_t stores)
 {
 	const struct check_result *r = &c->sum;
-	const struct options *o = &c->session->options;
+	const struct options *o = &c->cli->options;
 	if (o->json || (o->quiet && r->problems == 0))
 		return;
 	print_found(c, stores);
@@ -107,7 +108,8 @@ static void summarize(const struct check *c, size_t stores)
 		printf("%" PRIu64 " packs are listed by no snapshot: left by interrupted backups\n",
 		       r->unreferenced);
 	if (c->how.read_data && !r->decrypted)
-		printf("Contents were not decrypted: hashes and signatures only, no passphrase given.\n");
+		printf("Contents were not decrypted: hashes and signatures only, no passphrase "
+		       "given.\n");
 	if (!c->how.read_data)
 		printf("Packs were not read: names and lengths only. --read-data reads them.\n");
 }
@@ -123,19 +125,19 @@ static int check_all(struct check *c, const struct stores *list, bool vault_too,
 	return c->sum.problems ? EXIT_DAMAGE : EXIT_DONE;
 }
 
-static int run(struct session *s, struct err *err)
+static int run(struct cli *cli, struct err *err)
 {
-	const struct options *o = &s->options;
-	struct check c = { .session = s, .how.progress = session_progress(s) };
+	const struct options *o = &cli->options;
+	struct check c = { .cli = cli, .how.progress = cli_progress(cli) };
 	bool unlocked;
 	c.how.read_data = o->own[READ_DATA] || o->own[SUBSET];
 	if (o->own[SUBSET] && parse_subset(o->own[SUBSET], &c.how.subset_percent, err) != 0)
 		return err->code;
 	/* from cron without a passphrase, hashes and signatures are still worth checking */
-	if (session_open(s, err) != 0 ||
-	    session_unlock_if_given(s, c.how.read_data && !o->quiet, &unlocked, err) != 0)
+	if (cli_open(cli, err) != 0 ||
+	    cli_unlock_if_given(cli, c.how.read_data && !o->quiet, &unlocked, err) != 0)
 		return err->code;
-	AUTO(stores) list = stores_load(s, STORES_AS_THEY_ARE, err);
+	AUTO(stores) list = stores_load(cli, STORES_AS_THEY_ARE, err);
 	if (!list || stores_keep(list, o->operands, o->n_operands, err) != 0)
 		return err->code;
 	return check_all(&c, list, o->n_operands == 0, err);

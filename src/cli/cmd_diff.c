@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/output.h"
-#include "cli/session.h"
 #include "cli/target.h"
 #include "cli/text.h"
 #include "holdfast/err.h"
@@ -52,37 +52,37 @@ static int parse_other(const struct target *t, const char *operand, const char *
 	*spec = other.snapshot;
 	if (!*other.store || stores_match(t->store, other.store))
 		return 0;
-	return err_set(err, ERR_INVALID, "diff: '%s' and '%s' are different stores", t->store->label,
-	               other.store);
+	return err_set(err, ERR_INVALID, "diff: '%s' and '%s' are different stores",
+	               t->store->label, other.store);
 }
 
-static int compare(struct session *s, const struct target *older, uint64_t newer, struct err *err)
+static int compare(struct cli *cli, const struct target *older, uint64_t newer, struct err *err)
 {
-	struct diff d = { s->options.json, 0 };
+	struct diff d = { cli->options.json, 0 };
 	bool exact = true;
-	if (snapshot_diff(s->vault, &older->store->info, older->snapshot.seq, newer, visit, &d, &exact,
-	                  err) != 0)
-		return target_wrap(s, older->store->label, err);
+	if (snapshot_diff(cli->vault, &older->store->info, older->snapshot.seq, newer, visit, &d,
+	                  &exact, err) != 0)
+		return target_wrap(cli, older->store->label, err);
 	if (!exact)
 		output_note("the two were made under different page keys: contents are compared by "
 		            "length and time only");
-	if (d.changes == 0 && !d.json && !s->options.quiet)
+	if (d.changes == 0 && !d.json && !cli->options.quiet)
 		printf("no difference\n");
 	return 0;
 }
 
-static int run(struct session *s, struct err *err)
+static int run(struct cli *cli, struct err *err)
 {
-	const struct options *o = &s->options;
+	const struct options *o = &cli->options;
 	TARGET_AUTO older = { 0 };
 	struct snapshot_info newer;
 	const char *spec;
 	if (options_operands(o, &cmd_diff, 1, 2, err) != 0 ||
-	    target_open(s, o->operands[0], &older, err) != 0 ||
+	    target_open(cli, o->operands[0], &older, err) != 0 ||
 	    parse_other(&older, o->n_operands > 1 ? o->operands[1] : NULL, &spec, err) != 0 ||
-	    target_select(s, older.store, spec, &newer, err) != 0)
+	    target_select(cli, older.store, spec, &newer, err) != 0)
 		return err->code;
-	return compare(s, &older, newer.seq, err);
+	return compare(cli, &older, newer.seq, err);
 }
 
 const struct command cmd_diff = {

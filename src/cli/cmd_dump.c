@@ -1,6 +1,5 @@
 /* dump - a snapshot, or a part of it, to standard output. */
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
@@ -12,10 +11,11 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/live.h"
 #include "cli/output.h"
-#include "cli/session.h"
+#include "cli/stop.h"
 #include "cli/target.h"
 #include "holdfast/err.h"
 #include "holdfast/restore.h"
@@ -31,7 +31,7 @@ static const struct option_spec options[] = {
 };
 
 struct dump {
-	struct session *session;
+	struct cli *cli;
 	struct target target;
 	const char *path;
 	bool degraded;
@@ -46,12 +46,12 @@ static inline void sink_scope_end(struct sink **k)
 static int stream(struct dump *d, struct sink *sink, struct err *err)
 {
 	struct restore_result result = { 0 };
-	if (restore_to_sink(d->session->vault, &d->target.store->info, d->target.snapshot.seq, d->path,
-	                    sink, session_progress(d->session), &result, err) != 0)
-		return target_wrap(d->session, d->target.store->label, err);
+	if (restore_to_sink(d->cli->vault, &d->target.store->info, d->target.snapshot.seq, d->path,
+	                    sink, cli_progress(d->cli), &result, err) != 0)
+		return target_wrap(d->cli, d->target.store->label, err);
 	live_clear();
 	if (result.warning.code != ERR_NONE) {
-		target_wrap(d->session, d->target.store->label, &result.warning);
+		target_wrap(d->cli, d->target.store->label, &result.warning);
 		output_error(&result.warning);
 		d->degraded = true;
 	}
@@ -68,7 +68,8 @@ static bool is_below(const char *path, const char *folder)
 	size_t len = folder ? strlen(folder) : 0;
 	while (len > 0 && folder[len - 1] == '/')
 		len--;
-	return len == 0 || (strncmp(path, folder, len) == 0 && (path[len] == '\0' || path[len] == '/'));
+	return len == 0 ||
+	       (strncmp(path, folder, len) == 0 && (path[len] == '\0' || path[len] == '/'));
 }
 
 static int count_file(void *arg, const struct snapshot_file *file, struct err *err)
@@ -90,9 +91,9 @@ static int check_single(struct dump *d, struct err *err)
 {
 	struct count c = { d->path, 0, 0 };
 	const char *store = d->target.store->label;
-	if (snapshot_files(d->session->vault, &d->target.store->info, d->target.snapshot.seq, count_file,
-	                   &c, NULL, err) != 0)
-		return target_wrap(d->session, store, err);
+	if (snapshot_files(d->cli->vault, &d->target.store->info, d->target.snapshot.seq,
+	                   count_file, &c, NULL, err) != 0)
+		return target_wrap(d->cli, store, err);
 	if (c.files == 1 && c.others == 0)
 		return 0;
 	if (c.files + c.others == 0) {
@@ -110,7 +111,7 @@ static int dump_files(struct dump *d, const char *archive, struct err *err)
 	if (!archive && check_single(d, err) != 0)
 		return err->code;
 	__attribute__((cleanup(sink_scope_end))) struct sink *sink =
-		archive ? sink_to_archive(STDOUT_FILENO, archive, err) : sink_to_fd(STDOUT_FILENO, err);
+	    archive ? sink_to_archive(STDOUT_FILENO, archive, err) : sink_to_fd(STDOUT_FILENO, err);
 	return sink ? stream(d, sink, err) : err->code;
 }
 
@@ -145,8 +146,7 @@ static void drop_folder(const char *folder)
 {
 	DIR *dir = opendir(folder);
 	for (struct dirent *e; dir && (e = readdir(dir)) != NULL;)
-		if (e->d_name[0] != '.' || e->d_name[1] == '-')
-			unlinkat(dirfd(dir), e->d_name, 0);
+		unlinkat(dirfd(dir), e->d_name, 0);
 	if (dir)
 		closedir(dir);
 	rmdir(folder);
@@ -161,10 +161,12 @@ static int dump_table(struct dump *d, const char *table, const char *temp, struc
 	if (!mkdtemp(folder))
 		return err_sys(err, "dump: %s", folder);
 	snprintf(file, sizeof file, "%s/db", folder);
+	stop_will_remove(file, folder);
 	int rc = restore_into(d, file, err);
 	if (rc == 0 && sqlite_dump_table(file, table, STDOUT_FILENO, err) != 0)
-		rc = target_wrap(d->session, d->target.store->label, err);
+		rc = target_wrap(d->cli, d->target.store->label, err);
 	drop_folder(folder);
+	stop_will_remove(NULL, NULL);
 	return rc;
 }
 
@@ -176,15 +178,15 @@ static int check_terminal(const struct options *o, struct err *err)
 	return err_hint(err, "add '> FILE' or '| command'");
 }
 
-static int run(struct session *s, struct err *err)
+static int run(struct cli *cli, struct err *err)
 {
-	const struct options *o = &s->options;
-	struct dump d = { .session = s, .path = o->n_operands > 1 ? o->operands[1] : NULL };
+	const struct options *o = &cli->options;
+	struct dump d = { .cli = cli, .path = o->n_operands > 1 ? o->operands[1] : NULL };
 	if (options_operands(o, &cmd_dump, 1, 2, err) != 0 || check_terminal(o, err) != 0)
 		return err->code;
 	if (o->own[TABLE] && o->own[ARCHIVE])
 		return err_set(err, ERR_INVALID, "dump: --table and --archive exclude each other");
-	if (target_open(s, o->operands[0], &d.target, err) != 0)
+	if (target_open(cli, o->operands[0], &d.target, err) != 0)
 		return err->code;
 	int rc = o->own[TABLE] ? dump_table(&d, o->own[TABLE], o->own[TEMP], err)
 	                       : dump_files(&d, o->own[ARCHIVE], err);

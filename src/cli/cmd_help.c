@@ -1,8 +1,8 @@
 /* help - the commands, or one of them. */
 #include <stdio.h>
 
+#include "cli/cli.h"
 #include "cli/command.h"
-#include "cli/session.h"
 #include "holdfast/err.h"
 
 static void list(void)
@@ -18,17 +18,17 @@ static void list(void)
 	       "'holdfast COMMAND --help' tells more; holdfast(1) tells all.\n");
 }
 
-static int run(struct session *s, struct err *err)
+static int run(struct cli *cli, struct err *err)
 {
-	if (options_operands(&s->options, &cmd_help, 0, 1, err) != 0)
+	if (options_operands(&cli->options, &cmd_help, 0, 1, err) != 0)
 		return err->code;
-	if (s->options.n_operands == 0) {
+	if (cli->options.n_operands == 0) {
 		list();
 		return 0;
 	}
-	const struct command *c = command_find(s->options.operands[0]);
+	const struct command *c = command_find(cli->options.operands[0]);
 	if (!c)
-		return err_set(err, ERR_INVALID, "help: no command '%s'", s->options.operands[0]);
+		return err_set(err, ERR_INVALID, "help: no command '%s'", cli->options.operands[0]);
 	options_help(c);
 	return 0;
 }

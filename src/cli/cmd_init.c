@@ -8,11 +8,11 @@
 
 #include "base/buf.h"
 #include "base/io.h"
+#include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/config_edit.h"
 #include "cli/output.h"
 #include "cli/paths.h"
-#include "cli/session.h"
 #include "cli/terminal.h"
 #include "crypto/secret.h"
 #include "crypto/words.h"
@@ -28,7 +28,7 @@ static const struct option_spec options[] = {
 };
 
 struct init {
-	struct session *session;
+	struct cli *cli;
 	char *config_path;
 	bool has_vault_section;
 	struct secret *passphrase;
@@ -45,57 +45,57 @@ static int parse_cost(const char *text, struct vault_init_options *out, struct e
 	    text[used] == '\0' && out->slot_ops >= 1 && out->slot_ops <= 16 &&
 	    out->slot_mem_kib >= 8192 && out->slot_mem_kib <= 2 << 20)
 		return 0;
-	err_set(err, ERR_INVALID, "init: '%s' is not OPS:KIB with 1 to 16 passes and 8192 to 2097152 KiB",
-	        text);
+	err_set(err, ERR_INVALID,
+	        "init: '%s' is not OPS:KIB with 1 to 16 passes and 8192 to 2097152 KiB", text);
 	return err_hint(err, "the default is 3:262144");
 }
 
 /* A configuration that names another vault is somebody's work. */
 static int choose_url(struct init *in, struct err *err)
 {
-	struct session *s = in->session;
-	const struct config_section *vault = config_find(s->config, CONFIG_VAULT, "");
-	const char *configured = vault ? config_get(s->config, vault, "url") : NULL;
-	const char *asked = s->options.vault;
+	struct cli *cli = in->cli;
+	const struct config_section *vault = config_find(cli->config, CONFIG_VAULT, "");
+	const char *configured = vault ? config_get(cli->config, vault, "url") : NULL;
+	const char *asked = cli->options.vault;
 	in->has_vault_section = vault != NULL;
-	s->place = vault;
+	cli->place = vault;
 	if (!asked && !configured) {
 		err_set(err, ERR_INVALID, "init: no vault is named");
 		return err_hint(err, "for example 'holdfast init --vault /srv/vault'");
 	}
-	s->url = session_url_of(asked ? asked : configured, err);
-	char *other = s->url && configured ? session_url_of(configured, err) : NULL;
-	if (!s->url)
+	cli->url = cli_url_of(asked ? asked : configured, err);
+	char *other = cli->url && configured ? cli_url_of(configured, err) : NULL;
+	if (!cli->url)
 		return err->code;
-	bool differs = other && strcmp(other, s->url) != 0;
+	bool differs = other && strcmp(other, cli->url) != 0;
 	free(other);
 	if (!differs)
 		return 0;
-	err_set(err, ERR_EXISTS, "init: %s names another vault: %s", s->config->path, configured);
+	err_set(err, ERR_EXISTS, "init: %s names another vault: %s", cli->config->path, configured);
 	return err_hint(err, "name another configuration file with -c");
 }
 
 static int places(struct init *in, struct err *err)
 {
-	struct session *s = in->session;
-	const char *state = s->place ? config_get(s->config, s->place, "state") : NULL;
-	const char *keys = s->place ? config_get(s->config, s->place, "keys") : NULL;
-	s->state = state ? strdup(state) : paths_state(err);
-	s->keys = keys ? strdup(keys) : paths_keys(err);
-	return s->state && s->keys ? 0 : err->code;
+	struct cli *cli = in->cli;
+	const char *state = cli->place ? config_get(cli->config, cli->place, "state") : NULL;
+	const char *keys = cli->place ? config_get(cli->config, cli->place, "keys") : NULL;
+	cli->state = state ? strdup(state) : paths_state(err);
+	cli->keys = keys ? strdup(keys) : paths_keys(err);
+	return cli->state && cli->keys ? 0 : err->code;
 }
 
 /* Read the file that is to be written, if it is there. */
 static int load_config(struct init *in, struct err *err)
 {
-	struct session *s = in->session;
-	const char *named = s->options.config ? s->options.config : getenv("HOLDFAST_CONFIG");
+	struct cli *cli = in->cli;
+	const char *named = cli->options.config ? cli->options.config : getenv("HOLDFAST_CONFIG");
 	in->config_path = named && *named ? paths_absolute(named, err) : paths_config(err);
 	if (!in->config_path)
 		return err->code;
 	bool there = access(in->config_path, F_OK) == 0;
-	s->config = there ? config_load(in->config_path, err) : config_new(err);
-	return s->config ? 0 : err->code;
+	cli->config = there ? config_load(in->config_path, err) : config_new(err);
+	return cli->config ? 0 : err->code;
 }
 
 static int generate(struct init *in, struct err *err)
@@ -138,14 +138,16 @@ static void warn_if_weak(const struct secret *p)
 		different += !seen[p->bytes[i]];
 		seen[p->bytes[i]] = true;
 	}
-	if ((p->len < 16 || different < 8) && !words_normalise(code, (const char *)p->bytes, p->len))
-		output_note("this passphrase is weak: whoever copies the vault can try guesses at leisure");
+	if ((p->len < 16 || different < 8) &&
+	    !words_normalise(code, (const char *)p->bytes, p->len))
+		output_note(
+		    "this passphrase is weak: whoever copies the vault can try guesses at leisure");
 	explicit_bzero(code, sizeof code);
 }
 
 static int get_passphrase(struct init *in, struct err *err)
 {
-	struct passphrase_source source = session_passphrase_source(in->session);
+	struct passphrase_source source = cli_passphrase_source(in->cli);
 	bool use_code = true;
 	if (passphrase_is_given(&source)) {
 		in->passphrase = passphrase_given(&source, err);
@@ -154,7 +156,8 @@ static int get_passphrase(struct init *in, struct err *err)
 		return in->passphrase ? 0 : err->code;
 	}
 	if (terminal_is_there() && isatty(STDIN_FILENO) &&
-	    terminal_confirm("Use a generated recovery code of six words? [Y/n] ", &use_code, err) != 0)
+	    terminal_confirm("Use a generated recovery code of six words? [Y/n] ", &use_code,
+	                     err) != 0)
 		return err->code;
 	if (use_code)
 		return generate(in, err);
@@ -179,7 +182,8 @@ static void print_sheet(const struct init *in, const struct vault *v)
 		       (const char *)in->passphrase->bytes);
 	else
 		printf("  Passphrase     the one you chose; it is not printed\n");
-	printf("\nIn a disaster you need the address above, the credentials of that storage, and the %s.\n"
+	printf("\nIn a disaster you need the address above, the credentials of that storage, and "
+	       "the %s.\n"
 	       "On any Linux with holdfast:\n"
 	       "  holdfast restore --vault %s\n"
 	       "  holdfast restore --vault %s STORE --to DIR\n\n"
@@ -191,8 +195,8 @@ static void print_sheet(const struct init *in, const struct vault *v)
 
 static int print_json(const struct init *in, const struct vault *v, struct err *err)
 {
-	json_t *j = json_pack("{s:s, s:s, s:s, s:o}", "vault", vault_id_text(v), "url", vault_url(v),
-	                      "fingerprint", vault_fingerprint(v), "config",
+	json_t *j = json_pack("{s:s, s:s, s:s, s:o}", "vault", vault_id_text(v), "url",
+	                      vault_url(v), "fingerprint", vault_fingerprint(v), "config",
 	                      output_json_text(in->config_path));
 	if (j && in->generated)
 		json_object_set_new(j, "recovery_code",
@@ -205,7 +209,7 @@ static int print_json(const struct init *in, const struct vault *v, struct err *
 static int show_sheet(const struct init *in, const struct vault *v, struct err *err)
 {
 	int rc = 0;
-	if (in->session->options.json)
+	if (in->cli->options.json)
 		rc = print_json(in, v, err);
 	else
 		print_sheet(in, v);
@@ -214,18 +218,19 @@ static int show_sheet(const struct init *in, const struct vault *v, struct err *
 	if (rc == 0)
 		return 0;
 	err_wrap(err, "init: the recovery sheet could not be printed");
-	return err_hint(err, "its code is lost: remove the new vault %s and its key file, and repeat",
+	return err_hint(err,
+	                "its code is lost: remove the new vault %s and its key file, and repeat",
 	                vault_url(v));
 }
 
 static int write_config(const struct init *in, struct err *err)
 {
-	const struct session *s = in->session;
+	const struct cli *cli = in->cli;
 	AUTO(buf) text = buf_new(8192, err);
 	if (in->has_vault_section)
 		return 0;
-	if (!text || buf_printf(text, err, "[vault]\nurl = %s\nstate = %s\nkeys = %s\n", s->url,
-	                        s->state, s->keys) != 0)
+	if (!text || buf_printf(text, err, "[vault]\nurl = %s\nstate = %s\nkeys = %s\n", cli->url,
+	                        cli->state, cli->keys) != 0)
 		return err->code;
 	const char *section = buf_text(text, err);
 	if (!section || config_edit_append(in->config_path, section, err) != 0)
@@ -236,10 +241,11 @@ static int write_config(const struct init *in, struct err *err)
 /* What would only fail once the vault is made is tried before. */
 static int prepare_config(const struct init *in, struct err *err)
 {
-	const struct session *s = in->session;
+	const struct cli *cli = in->cli;
 	char copy[PATH_MAX], *slash;
-	if (config_edit_check("url", s->url, err) != 0 || config_edit_check("state", s->state, err) != 0 ||
-	    config_edit_check("keys", s->keys, err) != 0)
+	if (config_edit_check("url", cli->url, err) != 0 ||
+	    config_edit_check("state", cli->state, err) != 0 ||
+	    config_edit_check("keys", cli->keys, err) != 0)
 		return err->code;
 	snprintf(copy, sizeof copy, "%s", in->config_path);
 	slash = strrchr(copy, '/');
@@ -261,28 +267,33 @@ static const char *machine_name(char out[65])
 
 static int make_vault(struct init *in, struct err *err)
 {
-	struct session *s = in->session;
+	struct cli *cli = in->cli;
 	char machine[65];
-	struct vault_options place = { s->url, s->state, s->keys };
+	struct vault_options place = { cli->url, cli->state, cli->keys };
 	in->how.machine = machine_name(machine);
 	in->how.passphrase = (const char *)in->passphrase->bytes;
 	in->how.passphrase_len = in->passphrase->len;
 	if (vault_init(&place, &in->how, err) != 0)
 		return err_wrap(err, "init");
-	s->vault = vault_open(&place, err);
-	if (!s->vault || show_sheet(in, s->vault, err) != 0 || write_config(in, err) != 0)
+	cli->vault = vault_open(&place, err);
+	/* whatever this failure is, the code must not be lost with it */
+	if (!cli->vault && in->generated)
+		printf("Recovery code of %s: %.*s\n", cli->url, (int)in->passphrase->len,
+		       (const char *)in->passphrase->bytes);
+	if (!cli->vault || show_sheet(in, cli->vault, err) != 0 || write_config(in, err) != 0)
 		return err->code;
-	if (!s->options.json && !s->options.quiet)
-		output_note("the configuration is %s; next: holdfast add NAME PATH", in->config_path);
+	if (!cli->options.json && !cli->options.quiet)
+		output_note("the configuration is %s; next: holdfast add NAME PATH",
+		            in->config_path);
 	return 0;
 }
 
-static int run(struct session *s, struct err *err)
+static int run(struct cli *cli, struct err *err)
 {
-	struct init in = { .session = s };
-	int rc = options_operands(&s->options, &cmd_init, 0, 0, err);
+	struct init in = { .cli = cli };
+	int rc = options_operands(&cli->options, &cmd_init, 0, 0, err);
 	if (rc == 0)
-		rc = parse_cost(s->options.own[SLOT_COST], &in.how, err);
+		rc = parse_cost(cli->options.own[SLOT_COST], &in.how, err);
 	if (rc == 0)
 		rc = load_config(&in, err);
 	if (rc == 0)

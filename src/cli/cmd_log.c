@@ -6,10 +6,10 @@
 #include <time.h>
 
 #include "base/json.h"
+#include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/runlog.h"
-#include "cli/session.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "cli/when.h"
@@ -56,7 +56,8 @@ static int store_row(struct listing *l, const char *when, const json_t *store, s
 	char snapshot[TEXT_MAX] = "", stored[TEXT_MAX] = "", took[TEXT_MAX];
 	bool failed = strcmp(result, "failed") == 0;
 	if (!failed) {
-		snprintf(snapshot, sizeof snapshot, "snapshot %" PRIu64, number_of(store, "snapshot"));
+		snprintf(snapshot, sizeof snapshot, "snapshot %" PRIu64,
+		         number_of(store, "snapshot"));
 		text_size(stored, number_of(store, "bytes_stored"));
 	}
 	return TABLE_ROW(l->table, err, when, text_of(store, "store"),
@@ -91,8 +92,8 @@ static int run_row(struct listing *l, const char *when, const json_t *run, struc
 		snprintf(stores + used, sizeof stores - (size_t)used, ", %zu FAILED", t.failed);
 	snprintf(status, sizeof status, "exit %" PRIu64, number_of(run, "exit"));
 	return TABLE_ROW(l->table, err, when, text_of(run, "command"), stores, status,
-	                 text_size(stored, t.stored), text_took(took, number_of(run, "duration_ms")),
-	                 "");
+	                 text_size(stored, t.stored),
+	                 text_took(took, number_of(run, "duration_ms")), "");
 }
 
 static int note_rows(struct listing *l, const json_t *notes, struct err *err)
@@ -143,21 +144,21 @@ static int visit(void *arg, const json_t *run, struct err *err)
 	return l->options->json ? output_json(json_deep_copy(run), err) : show(l, run, err);
 }
 
-static int run(struct session *s, struct err *err)
+static int run(struct cli *cli, struct err *err)
 {
-	const struct options *o = &s->options;
+	const struct options *o = &cli->options;
 	const char *since = o->own[SINCE];
 	struct listing l = { .options = o };
 	if (since && !when_since(since, (int64_t)time(NULL), &l.since_s)) {
 		err_set(err, ERR_INVALID, "log: '%s' is not a time", since);
 		return err_hint(err, "for example yesterday, 7d, 2026-11-22 or 2026-11-22T02:15");
 	}
-	if (session_place(s, err) != 0)
+	if (cli_place(cli, err) != 0)
 		return err->code;
 	AUTO(table) t = table_new("llllrrl", err);
 	l.table = t;
-	if (!t || !s->state || runlog_read(s->state, visit, &l, err) != 0)
-		return s->state ? err->code : err_set(err, ERR_INVALID, "log: no state folder");
+	if (!t || !cli->state || runlog_read(cli->state, visit, &l, err) != 0)
+		return cli->state ? err->code : err_set(err, ERR_INVALID, "log: no state folder");
 	table_print(t);
 	if (l.runs == 0 && !o->quiet)
 		output_note("nothing was run on this machine%s", since ? " in that time" : "");

@@ -2,12 +2,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
+#include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/output.h"
-#include "cli/session.h"
 #include "cli/table.h"
 #include "cli/target.h"
 #include "cli/text.h"
@@ -70,33 +69,33 @@ static int visit(void *arg, const struct snapshot_file *file, struct err *err)
 	                 text_time(when, e->mtime_ns / 1000000000), e->path);
 }
 
-static int print_facts(const struct session *s, char *facts, struct err *err)
+static int print_facts(const struct cli *cli, char *facts, struct err *err)
 {
-	if (!facts || !s->options.verbose)
+	if (!facts || !cli->options.verbose)
 		return 0;
-	if (!s->options.json) {
+	if (!cli->options.json) {
 		printf("facts: %s\n", facts);
 		return 0;
 	}
 	return output_json(json_pack("{s:o}", "facts", json_loads(facts, 0, NULL)), err);
 }
 
-static int run(struct session *s, struct err *err)
+static int run(struct cli *cli, struct err *err)
 {
 	TARGET_AUTO target = { 0 };
 	char *facts = NULL;
-	if (options_operands(&s->options, &cmd_ls, 1, 1, err) != 0 ||
-	    target_open(s, s->options.operands[0], &target, err) != 0)
+	if (options_operands(&cli->options, &cmd_ls, 1, 1, err) != 0 ||
+	    target_open(cli, cli->options.operands[0], &target, err) != 0)
 		return err->code;
 	AUTO(table) t = table_new("llrll", err);
 	if (!t)
 		return err->code;
-	struct listing l = { s->options.json ? NULL : t };
-	if (snapshot_files(s->vault, &target.store->info, target.snapshot.seq, visit, &l, &facts,
+	struct listing l = { cli->options.json ? NULL : t };
+	if (snapshot_files(cli->vault, &target.store->info, target.snapshot.seq, visit, &l, &facts,
 	                   err) != 0)
-		return target_wrap(s, target.store->label, err);
+		return target_wrap(cli, target.store->label, err);
 	table_print(t);
-	int rc = print_facts(s, facts, err);
+	int rc = print_facts(cli, facts, err);
 	free(facts);
 	return rc;
 }

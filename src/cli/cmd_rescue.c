@@ -2,9 +2,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/output.h"
-#include "cli/session.h"
 #include "cli/stores.h"
 #include "cli/target.h"
 #include "cli/text.h"
@@ -18,29 +18,30 @@ static const struct option_spec options[] = {
 	{ 0 },
 };
 
-static int report(struct session *s, const struct store_entry *store, struct restore_result *r,
+static int report(struct cli *cli, const struct store_entry *store, struct restore_result *r,
                   struct err *err)
 {
 	char size[TEXT_MAX];
-	target_wrap(s, store->label, &r->warning);
+	target_wrap(cli, store->label, &r->warning);
 	if (r->warning.code != ERR_NONE)
 		output_error(&r->warning);
-	if (s->options.json && output_json(json_pack("{s:o, s:I, s:I, s:I, s:o}", "store",
-	                                             output_json_text(store->label), "files",
-	                                             (json_int_t)r->files, "bytes_written",
+	if (cli->options.json && output_json(json_pack("{s:o, s:I, s:I, s:I, s:o}", "store",
+						       output_json_text(store->label), "files",
+						       (json_int_t)r->files, "bytes_written",
 	                                             (json_int_t)r->bytes_written, "bytes_fetched",
-	                                             (json_int_t)r->bytes_fetched, "warning",
-	                                             output_json_text(r->warning.msg)), err) != 0)
+						       (json_int_t)r->bytes_fetched, "warning",
+						       output_json_text(r->warning.msg)), err) != 0)
 		return err->code;
-	if (!s->options.json)
+	if (!cli->options.json)
 		printf("%s: %" PRIu64 " file%s rebuilt in %s, %s\n", store->label, r->files,
-		       r->files == 1 ? "" : "s", s->options.own[TO], text_size(size, r->bytes_written));
+		       r->files == 1 ? "" : "s", cli->options.own[TO],
+		       text_size(size, r->bytes_written));
 	return EXIT_DEGRADED;
 }
 
-static int run(struct session *s, struct err *err)
+static int run(struct cli *cli, struct err *err)
 {
-	const struct options *o = &s->options;
+	const struct options *o = &cli->options;
 	struct restore_result result = { 0 };
 	if (options_operands(o, &cmd_rescue, 1, 1, err) != 0)
 		return err->code;
@@ -48,15 +49,16 @@ static int run(struct session *s, struct err *err)
 		err_set(err, ERR_INVALID, "rescue: no folder to write into is given");
 		return err_hint(err, "add --to DIR");
 	}
-	if (session_open(s, err) != 0 || session_unlock(s, err) != 0)
+	if (cli_open(cli, err) != 0 || cli_unlock(cli, err) != 0)
 		return err->code;
-	AUTO(stores) list = stores_load(s, STORES_AS_THEY_ARE, err);
+	AUTO(stores) list = stores_load(cli, STORES_AS_THEY_ARE, err);
 	const struct store_entry *store = list ? stores_one(list, o->operands[0], err) : NULL;
 	if (!store)
 		return err->code;
-	if (restore_rescue(s->vault, &store->info, o->own[TO], session_progress(s), &result, err) != 0)
-		return target_wrap(s, store->label, err);
-	return report(s, store, &result, err);
+	if (restore_rescue(cli->vault, &store->info, o->own[TO], cli_progress(cli), &result,
+	                   err) != 0)
+		return target_wrap(cli, store->label, err);
+	return report(cli, store, &result, err);
 }
 
 const struct command cmd_rescue = {

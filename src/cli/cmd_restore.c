@@ -1,15 +1,12 @@
 /* restore - bring stores back; without a store: tell what there is. */
 #include <inttypes.h>
-#include <libgen.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
+#include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/restore_job.h"
-#include "cli/session.h"
 #include "cli/stores.h"
 #include "cli/table.h"
 #include "cli/text.h"
@@ -25,16 +22,16 @@ static const struct option_spec options[] = {
 	{ 0 },
 };
 
-static int overview_row(struct session *s, struct table *t, const struct store_entry *e,
+static int overview_row(struct cli *cli, struct table *t, const struct store_entry *e,
                         struct err *err)
 {
 	struct snapshot_info newest;
 	bool found;
-	if (stores_newest(s, e, &newest, &found, err) != 0) {
+	if (stores_newest(cli, e, &newest, &found, err) != 0) {
 		output_name(err, e->label);
 		return err->code;
 	}
-	if (s->options.json)
+	if (cli->options.json)
 		return !found ? 0 : output_json(json_pack("{s:o, s:I, s:I, s:I, s:s}", "store",
 		                                output_json_text(e->label), "snapshot",
 		                                (json_int_t)newest.seq, "time",
@@ -51,47 +48,48 @@ static int overview_row(struct session *s, struct table *t, const struct store_e
 	return TABLE_ROW(t, err, e->label, seq, when, age, size);
 }
 
-static void next_command(const struct session *s, const struct stores *list)
+static void next_command(const struct cli *cli, const struct stores *list)
 {
 	const struct store_entry *e = &list->entries[0];
-	bool named = s->options.vault != NULL;
+	bool named = cli->options.vault != NULL;
 	printf("\nNext: holdfast restore %s%s%s%s --to DIR\n", named ? "--vault " : "",
-	       named ? s->options.vault : "", named ? " " : "", e->info.name ? e->label : "STORE");
+	       named ? cli->options.vault : "", named ? " " : "",
+	       e->info.name ? e->label : "STORE");
 	if (!e->info.name)
 		printf("The names of the stores need the passphrase: --passphrase-file FILE\n");
 }
 
-static int overview(struct session *s, struct err *err)
+static int overview(struct cli *cli, struct err *err)
 {
-	if (session_open(s, err) != 0)
+	if (cli_open(cli, err) != 0)
 		return err->code;
-	AUTO(stores) list = stores_load(s, STORES_ASK, err);
+	AUTO(stores) list = stores_load(cli, STORES_ASK, err);
 	AUTO(table) t = table_new("lrlrr", err);
 	if (!list || !t || TABLE_ROW(t, err, "STORE", "SNAPSHOT", "TIME", "AGE", "TO FETCH") != 0)
 		return err->code;
 	for (size_t i = 0; i < list->n; i++)
-		if (overview_row(s, t, &list->entries[i], err) != 0)
+		if (overview_row(cli, t, &list->entries[i], err) != 0)
 			return err->code;
-	if (s->options.json)
+	if (cli->options.json)
 		return 0;
-	printf("Vault %s, %s, %zu store%s\n\n", vault_short_id(s->vault), vault_url(s->vault), list->n,
-	       list->n == 1 ? "" : "s");
+	printf("Vault %s, %s, %zu store%s\n\n", vault_short_id(cli->vault), vault_url(cli->vault),
+	       list->n, list->n == 1 ? "" : "s");
 	if (list->n == 0)
 		return 0;
 	table_print(t);
-	next_command(s, list);
+	next_command(cli, list);
 	return 0;
 }
 
-static int report(struct session *s, const struct restore_job *job, struct restore_result *r,
+static int report(struct cli *cli, const struct restore_job *job, struct restore_result *r,
                   struct err *err)
 {
 	char when[TEXT_MAX], size[TEXT_MAX], took[TEXT_MAX], target[4 * sizeof r->target];
 	if (r->warning.code != ERR_NONE) {
-		target_wrap(s, job->store->label, &r->warning);
+		target_wrap(cli, job->store->label, &r->warning);
 		output_error(&r->warning);
 	}
-	if (s->options.json)
+	if (cli->options.json)
 		return output_json(json_pack("{s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:b}", "store",
 		                             output_json_text(job->store->label), "snapshot",
 		                             (json_int_t)job->snapshot.seq, "target",
@@ -101,31 +99,31 @@ static int report(struct session *s, const struct restore_job *job, struct resto
 		                             (json_int_t)r->bytes_fetched, "duration_ms",
 		                             (json_int_t)r->duration_ms, "degraded",
 		                             r->warning.code != ERR_NONE), err);
-	if (s->options.quiet && r->warning.code == ERR_NONE)
+	if (cli->options.quiet && r->warning.code == ERR_NONE)
 		return 0;
 	printf("%s@%" PRIu64 " of %s %s %s: %" PRIu64 " file%s, %s in %s\n", job->store->label,
 	       job->snapshot.seq, text_time(when, job->snapshot.time_s),
-	       s->options.dry_run ? "would restore to" : "restored to",
+	       cli->options.dry_run ? "would restore to" : "restored to",
 	       text_escape(target, sizeof target, r->target[0] ? r->target : job->to), r->files,
 	       r->files == 1 ? "" : "s", text_size(size, r->bytes_written),
 	       text_took(took, r->duration_ms));
 	return 0;
 }
 
-static int explain(struct session *s, const struct restore_job *job, struct err *err)
+static int explain(struct cli *cli, const struct restore_job *job, struct err *err)
 {
 	if (err->code == ERR_EXISTS && !err->hint[0])
 		err_hint(err, "another --to, or --overwrite (the old file is kept as "
 		              "NAME.before-restore)");
 	if (err->code == ERR_SPACE && !err->hint[0])
 		err_hint(err, "another --to, or a part of it with --path");
-	return target_wrap(s, job->store->label, err);
+	return target_wrap(cli, job->store->label, err);
 }
 
-static int restore_one(struct session *s, const struct restore_job *job, bool *degraded,
+static int restore_one(struct cli *cli, const struct restore_job *job, bool *degraded,
                        struct err *err)
 {
-	const struct options *o = &s->options;
+	const struct options *o = &cli->options;
 	struct restore_options how = {
 		.to = job->to,
 		.path = o->own[PATH],
@@ -133,26 +131,27 @@ static int restore_one(struct session *s, const struct restore_job *job, bool *d
 		.source = &job->source,
 		.overwrite = o->own[OVERWRITE] != NULL,
 		.dry_run = o->dry_run,
-		.progress = session_progress(s),
+		.progress = cli_progress(cli),
 	};
 	struct restore_result result = { 0 };
-	if (restore_snapshot(s->vault, &job->store->info, job->snapshot.seq, &how, &result, err) != 0)
-		return explain(s, job, err);
+	if (restore_snapshot(cli->vault, &job->store->info, job->snapshot.seq, &how, &result,
+	                     err) != 0)
+		return explain(cli, job, err);
 	*degraded |= result.warning.code != ERR_NONE;
-	return report(s, job, &result, err);
+	return report(cli, job, &result, err);
 }
 
 /* One failure does not keep the others from being restored, unless the user wants an end. */
-static int restore_all(struct session *s, const struct restore_jobs *jobs, struct err *err)
+static int restore_all(struct cli *cli, const struct restore_jobs *jobs, struct err *err)
 {
 	bool degraded = false;
 	size_t failed = 0;
 	if (jobs->n == 1) {
-		int rc = restore_one(s, &jobs->jobs[0], &degraded, err);
+		int rc = restore_one(cli, &jobs->jobs[0], &degraded, err);
 		return rc != 0 ? rc : degraded ? EXIT_DEGRADED : EXIT_DONE;
 	}
 	for (size_t i = 0; i < jobs->n; i++) {
-		int rc = restore_one(s, &jobs->jobs[i], &degraded, err);
+		int rc = restore_one(cli, &jobs->jobs[i], &degraded, err);
 		if (rc == ERR_STOPPED)
 			return rc;
 		if (rc == 0)
@@ -163,14 +162,15 @@ static int restore_all(struct session *s, const struct restore_jobs *jobs, struc
 	return failed ? EXIT_SOME_FAILED : degraded ? EXIT_DEGRADED : EXIT_DONE;
 }
 
-static int run(struct session *s, struct err *err)
+static int run(struct cli *cli, struct err *err)
 {
-	if (options_operands(&s->options, &cmd_restore, 0, 1, err) != 0)
+	if (options_operands(&cli->options, &cmd_restore, 0, 1, err) != 0)
 		return err->code;
-	if (s->options.n_operands == 0)
-		return overview(s, err);
-	AUTO(restore_jobs) jobs = restore_jobs_new(s, s->options.operands[0], s->options.own[TO], err);
-	return jobs ? restore_all(s, jobs, err) : err->code;
+	if (cli->options.n_operands == 0)
+		return overview(cli, err);
+	AUTO(restore_jobs)
+	jobs = restore_jobs_new(cli, cli->options.operands[0], cli->options.own[TO], err);
+	return jobs ? restore_all(cli, jobs, err) : err->code;
 }
 
 const struct command cmd_restore = {

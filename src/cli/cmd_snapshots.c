@@ -1,11 +1,10 @@
 /* snapshots - list what can be restored. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
+#include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/output.h"
-#include "cli/session.h"
 #include "cli/stores.h"
 #include "cli/table.h"
 #include "cli/text.h"
@@ -45,12 +44,12 @@ static int visit(void *arg, const struct snapshot_info *i, struct err *err)
 	                 text_size(fetch, i->listed_bytes), i->id);
 }
 
-static int list_all(struct session *s, const struct stores *stores, struct table *t, size_t *n,
+static int list_all(struct cli *cli, const struct stores *stores, struct table *t, size_t *n,
                     struct err *err)
 {
 	for (size_t i = 0; i < stores->n; i++) {
 		struct listing l = { &stores->entries[i], t, 0 };
-		if (snapshot_list(s->vault, &l.store->info, visit, &l, err) != 0) {
+		if (snapshot_list(cli->vault, &l.store->info, visit, &l, err) != 0) {
 			output_name(err, l.store->label);
 			return err->code;
 		}
@@ -59,23 +58,23 @@ static int list_all(struct session *s, const struct stores *stores, struct table
 	return 0;
 }
 
-static int run(struct session *s, struct err *err)
+static int run(struct cli *cli, struct err *err)
 {
-	const struct options *o = &s->options;
-	if (session_open(s, err) != 0)
+	const struct options *o = &cli->options;
+	if (cli_open(cli, err) != 0)
 		return err->code;
-	AUTO(stores) stores = stores_load(s, STORES_ASK, err);
+	AUTO(stores) stores = stores_load(cli, STORES_ASK, err);
 	AUTO(table) t = table_new("lllrrl", err);
 	if (!stores || !t || stores_keep(stores, o->operands, o->n_operands, err) != 0)
 		return err->code;
 	size_t n = 0;
 	if (TABLE_ROW(t, err, "SNAPSHOT", "TIME", "KIND", "NEW", "TO FETCH", "ID") != 0 ||
-	    list_all(s, stores, o->json ? NULL : t, &n, err) != 0)
+	    list_all(cli, stores, o->json ? NULL : t, &n, err) != 0)
 		return err->code;
 	if (!o->json && n > 0)
 		table_print(t);
 	if (n == 0 && !o->quiet)
-		output_note("vault %s holds no snapshots", vault_short_id(s->vault));
+		output_note("vault %s holds no snapshots", vault_short_id(cli->vault));
 	return 0;
 }
 

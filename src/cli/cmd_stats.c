@@ -2,9 +2,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/output.h"
-#include "cli/session.h"
 #include "cli/stores.h"
 #include "cli/table.h"
 #include "cli/text.h"
@@ -48,11 +48,11 @@ static int add_row(struct table *t, const char *name, const struct stats *st, st
 	                 text_size(fetch, st->newest_listed_bytes));
 }
 
-static int add_store(struct session *s, struct table *t, const struct store_entry *store,
+static int add_store(struct cli *cli, struct table *t, const struct store_entry *store,
                      struct stats *all, struct err *err)
 {
 	struct stats st = { 0 };
-	if (snapshot_list(s->vault, &store->info, visit, &st, err) != 0) {
+	if (snapshot_list(cli->vault, &store->info, visit, &st, err) != 0) {
 		output_name(err, store->label);
 		return err->code;
 	}
@@ -61,24 +61,24 @@ static int add_store(struct session *s, struct table *t, const struct store_entr
 		all->kinds[i] += st.kinds[i];
 	all->new_bytes += st.new_bytes;
 	all->newest_listed_bytes += st.newest_listed_bytes;
-	return s->options.json ? output_json(as_json(store->label, &st), err)
+	return cli->options.json ? output_json(as_json(store->label, &st), err)
 	                       : add_row(t, store->label, &st, err);
 }
 
-static int run(struct session *s, struct err *err)
+static int run(struct cli *cli, struct err *err)
 {
-	const struct options *o = &s->options;
+	const struct options *o = &cli->options;
 	struct stats all = { 0 };
-	if (session_open(s, err) != 0)
+	if (cli_open(cli, err) != 0)
 		return err->code;
-	AUTO(stores) list = stores_load(s, STORES_ASK, err);
+	AUTO(stores) list = stores_load(cli, STORES_ASK, err);
 	AUTO(table) t = table_new("lrrrrrrr", err);
 	if (!list || !t || stores_keep(list, o->operands, o->n_operands, err) != 0 ||
 	    TABLE_ROW(t, err, "STORE", "SNAPSHOTS", "FULL", "INCREMENTAL", "UNCHANGED", "STORED",
 	              "EACH", "NEWEST") != 0)
 		return err->code;
 	for (size_t i = 0; i < list->n; i++)
-		if (add_store(s, t, &list->entries[i], &all, err) != 0)
+		if (add_store(cli, t, &list->entries[i], &all, err) != 0)
 			return err->code;
 	if (o->json)
 		return 0;

@@ -6,17 +6,17 @@
 #include <stdio.h>
 #include <zstd.h>
 
+#include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/output.h"
-#include "cli/session.h"
 #include "holdfast/err.h"
 #include "holdfast/vault.h"
 
-static int run(struct session *s, struct err *err)
+static int run(struct cli *cli, struct err *err)
 {
-	if (options_operands(&s->options, &cmd_version, 0, 0, err) != 0)
+	if (options_operands(&cli->options, &cmd_version, 0, 0, err) != 0)
 		return err->code;
-	if (s->options.json)
+	if (cli->options.json)
 		return output_json(json_pack("{s:s, s:i, s:{s:s, s:s, s:s, s:s, s:s}}", "version",
 		                             HOLDFAST_VERSION, "format", (int)VAULT_FORMAT,
 		                             "libraries", "libsodium", sodium_version_string(),

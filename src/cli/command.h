@@ -6,7 +6,7 @@
 
 struct err;
 struct option_spec;
-struct session;
+struct cli;
 
 struct command {
 	const char *name, *summary;
@@ -15,7 +15,7 @@ struct command {
 	const struct option_spec *options;   /* its own, ended by a NULL name, or NULL */
 	bool changes;                        /* has -n/--dry-run */
 	/* An enum exit_code, or a negative enum err_code with *err, which main.c prints. */
-	int (*run)(struct session *s, struct err *err);
+	int (*run)(struct cli *cli, struct err *err);
 };
 
 /* All commands in the order of help, ended by NULL. */

@@ -28,7 +28,7 @@ static const struct config_key {
 	unsigned kinds;
 	enum config_value value;
 } keys[] = {
-	{ "url", CONFIG_VAULT, VALUE_TEXT },
+	{ "url", CONFIG_VAULT, VALUE_URL },
 	{ "state", CONFIG_VAULT, VALUE_PATH },
 	{ "keys", CONFIG_VAULT, VALUE_PATH },
 	{ "passphrase-command", CONFIG_VAULT, VALUE_TEXT },
@@ -265,13 +265,14 @@ static int on_entry(void *arg, const struct ini_place *at, const char *name, con
 	if (!key || !(key->kinds & s->kind))
 		return unknown_key(at, s, name, err);
 	if (config_value_check(key->value, value, err) != 0)
-		return err_wrap(err, "%s:%u: '%s' in %s", at->file, at->line, name, title(s, shown));
+		return err_wrap(err, "%s:%u: '%s' in %s", at->file, at->line, name,
+		                title(s, shown));
 	if (strcmp(name, "exclude") == 0)
 		return add_exclude(s, value, err);
 	const struct config_entry *twin = entry_find(s, name);
 	if (twin)
-		return err_set(err, ERR_INVALID, "%s:%u: '%s' is already given in line %u", at->file,
-		               at->line, name, twin->line);
+		return err_set(err, ERR_INVALID, "%s:%u: '%s' is already given in line %u",
+		               at->file, at->line, name, twin->line);
 	return add_entry(s, at, key->name, value, err);
 }
 

@@ -69,6 +69,7 @@ static bool parse(enum config_value kind, const char *text, uint64_t *out)
 	switch (kind) {
 	case VALUE_TEXT: return *text != '\0';
 	case VALUE_PATH: return *text == '/';
+	case VALUE_URL: return *text == '/' || strstr(text, "://");
 	case VALUE_TYPE: return known_type(text);
 	case VALUE_BOOL: return boolean(text, out);
 	case VALUE_DURATION: return when_duration(text, out);
@@ -84,6 +85,7 @@ static const char *expected(enum config_value kind)
 	switch (kind) {
 	case VALUE_TEXT: return "some text";
 	case VALUE_PATH: return "an absolute path";
+	case VALUE_URL: return "an address such as file:///srv/vault, or an absolute path";
 	case VALUE_TYPE: return "sqlite, files, command, mariadb-dump or postgres-dump";
 	case VALUE_BOOL: return "yes or no";
 	case VALUE_DURATION: return "a duration such as 90d, 12h 30m or never";

@@ -9,6 +9,7 @@ struct err;
 enum config_value {
 	VALUE_TEXT,
 	VALUE_PATH,       /* absolute */
+	VALUE_URL,        /* scheme://..., or an absolute path */
 	VALUE_TYPE,       /* of a store */
 	VALUE_BOOL,       /* yes, no */
 	VALUE_DURATION,   /* 90d, 12h 30m; number: seconds */

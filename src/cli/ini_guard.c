@@ -160,7 +160,8 @@ int ini_guard_writable(const char *key, const char *value, struct err *err)
 		return err_set(err, ERR_INVALID,
 		               "%s: a value can be neither empty nor begin or end with a blank", key);
 	if (strlen(key) + 3 + len > LINE_MAX_BYTES)
-		return err_set(err, ERR_INVALID, "%s: too long for a line of the configuration", key);
+		return err_set(err, ERR_INVALID, "%s: too long for a line of the configuration",
+		               key);
 	if (*value == ';')
 		return err_set(err, ERR_INVALID, "%s: cannot begin with ';'", key);
 	if (check_comment(&g, value, len) != 0)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/session.h"
+#include "cli/cli.h"
 #include "holdfast/err.h"
 #include "holdfast/fleet.h"
 
@@ -45,12 +45,12 @@ static inline void fleet_scope_end(struct fleet **f)
 	fleet_free(*f);
 }
 
-static int add_fleet(struct known *k, struct session *s, const struct config_section *section,
+static int add_fleet(struct known *k, struct cli *cli, const struct config_section *section,
                      struct err *err)
 {
 	struct err why;
 	__attribute__((cleanup(fleet_scope_end))) struct fleet *f =
-		fleet_expand(s->vault, section->name, config_get(s->config, section, "path"),
+		fleet_expand(cli->vault, section->name, config_get(cli->config, section, "path"),
 	                     config_store_name(section), &why);
 	for (size_t i = 0; f && i < f->n; i++)
 		if (add(k, f->members[i].name, err) != 0)
@@ -61,18 +61,18 @@ static int add_fleet(struct known *k, struct session *s, const struct config_sec
 	return 0;
 }
 
-struct known *known_names(struct session *s, struct err *err)
+struct known *known_names(struct cli *cli, struct err *err)
 {
 	AUTO(known) k = calloc(1, sizeof *k);
 	if (!k) {
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	for (size_t i = 0; i < s->config->n; i++) {
-		const struct config_section *section = &s->config->sections[i];
+	for (size_t i = 0; i < cli->config->n; i++) {
+		const struct config_section *section = &cli->config->sections[i];
 		if (section->kind != CONFIG_STORE)
 			continue;
-		int rc = config_store_is_fleet(section) ? add_fleet(k, s, section, err)
+		int rc = config_store_is_fleet(section) ? add_fleet(k, cli, section, err)
 		                                        : add(k, config_store_name(section), err);
 		if (rc != 0)
 			return NULL;

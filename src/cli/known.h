@@ -6,10 +6,10 @@
 
 struct err;
 struct known;
-struct session;
+struct cli;
 
 /* All of them; fleets that cannot be expanded now give none. NULL with ERR_NOMEM. */
-struct known *known_names(struct session *s, struct err *err);
+struct known *known_names(struct cli *cli, struct err *err);
 void known_free(struct known *k);
 AUTO_FREE(known);
 

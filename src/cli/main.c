@@ -1,16 +1,15 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/live.h"
 #include "cli/nearest.h"
 #include "cli/output.h"
-#include "cli/session.h"
 #include "cli/stop.h"
 #include "crypto/hash.h"
 #include "crypto/secret.h"
@@ -39,45 +38,45 @@ static int unknown_command(const char *name, struct err *err)
 }
 
 /* Options may stand before the command's name and behind it. */
-static int parse(struct session *s, int argc, char **argv, struct err *err)
+static int parse(struct cli *cli, int argc, char **argv, struct err *err)
 {
-	struct options *o = &s->options;
+	struct options *o = &cli->options;
 	if (options_parse(o, NULL, argc, argv, err) != 0)
 		return err->code;
-	s->command = o->version ? &cmd_version : &cmd_help;
+	cli->command = o->version ? &cmd_version : &cmd_help;
 	if (o->version || o->n_operands == 0) {
 		o->n_operands = 0;
 		o->help = false;
 		return 0;
 	}
-	s->command = command_find(o->operands[0]);
-	if (!s->command)
+	cli->command = command_find(o->operands[0]);
+	if (!cli->command)
 		return unknown_command(o->operands[0], err);
-	return options_parse(o, s->command, (int)o->n_operands, o->operands, err);
+	return options_parse(o, cli->command, (int)o->n_operands, o->operands, err);
 }
 
-static int run(struct session *s, int argc, char **argv, struct err *err)
+static int run(struct cli *cli, int argc, char **argv, struct err *err)
 {
-	if (parse(s, argc, argv, err) != 0)
+	if (parse(cli, argc, argv, err) != 0)
 		return err->code;
-	if (s->options.help) {
-		options_help(s->command);
+	if (cli->options.help) {
+		options_help(cli->command);
 		return EXIT_DONE;
 	}
 	/* nothing asked is a mistake, and the list of commands is the answer to it */
-	int rc = s->command->run(s, err);
+	int rc = cli->command->run(cli, err);
 	return rc == EXIT_DONE && argc == 1 ? EXIT_USAGE : rc;
 }
 
-static enum exit_code conclude(const struct session *s, int rc, struct err *err)
+static enum exit_code conclude(const struct cli *cli, int rc, struct err *err)
 {
 	enum exit_code code = rc >= 0 ? (enum exit_code)rc
-	                      : s->no_vault ? EXIT_NO_VAULT : exit_code_of((enum err_code)rc);
+	                      : cli->no_vault ? EXIT_NO_VAULT : exit_code_of((enum err_code)rc);
 	struct err ignored;
 	live_clear();
 	if (rc < 0)
 		output_error(err);
-	if (rc < 0 && s->options.json)
+	if (rc < 0 && cli->options.json)
 		output_json(output_json_error(err, NULL), &ignored);
 	if (output_flush(err) == 0)
 		return code;
@@ -88,10 +87,11 @@ static enum exit_code conclude(const struct session *s, int rc, struct err *err)
 
 int main(int argc, char **argv)
 {
-	struct session session = { 0 };
+	struct cli cli = { 0 };
 	struct err err = { 0 };
 	open_standard_descriptors();
-	setlocale(LC_CTYPE, "");
+	/* archives spell names in UTF-8 under cron too, where no locale is set */
+	setlocale(LC_CTYPE, "C.UTF-8");
 	umask(077);
 	secret_harden_process();
 	if (crypto_start() != 0) {
@@ -100,9 +100,9 @@ int main(int argc, char **argv)
 	}
 	passphrase_take_environment();
 	stop_install();
-	int rc = run(&session, argc, argv, &err);
-	enum exit_code code = conclude(&session, rc, &err);
-	session_end(&session);
+	int rc = run(&cli, argc, argv, &err);
+	enum exit_code code = conclude(&cli, rc, &err);
+	cli_end(&cli);
 	passphrase_drop();
 	return (int)code;
 }

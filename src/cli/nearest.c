@@ -24,7 +24,8 @@ static size_t distance_of(const char *a, const char *b)
 		row[0] = i;
 		for (size_t j = 1; j <= len_b; j++) {
 			size_t above = row[j];
-			row[j] = least(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+			row[j] = least(above + 1, row[j - 1] + 1,
+			               diagonal + (a[i - 1] != b[j - 1]));
 			diagonal = above;
 		}
 	}

@@ -41,8 +41,9 @@ static bool applies(enum common c, const struct command *command)
 
 static void add(struct table *t, const struct option_spec *spec, int code)
 {
-	t->longs[t->n++] = (struct option){ spec->name, spec->argument ? required_argument : no_argument,
-		                            NULL, code };
+	t->longs[t->n++] = (struct option){ spec->name,
+		                            spec->argument ? required_argument : no_argument, NULL,
+		                            code };
 	if (!spec->letter)
 		return;
 	size_t used = strlen(t->shorts);
@@ -70,8 +71,8 @@ static int invalid(const struct command *command, struct err *err, const char *f
 {
 	err_set(err, ERR_INVALID, "%s%s%s '%s'", command ? command->name : "", command ? ": " : "",
 	        fact, option);
-	return err_hint(err, "'holdfast %s%s--help' lists the options", command ? command->name : "",
-	                command ? " " : "");
+	return err_hint(err, "'holdfast %s%s--help' lists the options",
+	                command ? command->name : "", command ? " " : "");
 }
 
 static int unknown(const struct table *t, const char *given, struct err *err)
@@ -155,7 +156,8 @@ int options_parse(struct options *o, const struct command *command, int argc, ch
 		if (got == '?' || got == ':')
 			return refuse(&t, got, argv, err);
 		if (index >= 0 && !is_exact(&t, index, argv))
-			return unknown(&t, argv[optind - (optarg == argv[optind - 1] ? 2 : 1)], err);
+			return unknown(&t, argv[optind - (optarg == argv[optind - 1] ? 2 : 1)],
+			               err);
 		int code = index >= 0 ? got : code_of_letter(&t, got);
 		if (code >= CODE_OWN)
 			o->own[code - CODE_OWN] = optarg ? optarg : "";
@@ -175,7 +177,8 @@ int options_operands(const struct options *o, const struct command *command, siz
 	if (o->n_operands < min)
 		err_set(err, ERR_INVALID, "%s: an operand is missing", command->name);
 	else
-		err_set(err, ERR_INVALID, "%s: too many operands: '%s'", command->name, o->operands[max]);
+		err_set(err, ERR_INVALID, "%s: too many operands: '%s'", command->name,
+		        o->operands[max]);
 	return err_hint(err, "usage: holdfast %s %s", command->name, command->usage);
 }
 

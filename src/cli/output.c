@@ -61,7 +61,8 @@ json_t *output_json_text(const char *text)
 	while (*text && used + 5 < sizeof copy) {
 		size_t len = (unsigned char)*text < 0x80 ? 1 : utf8_printable(text);
 		memcpy(copy + used, text, len);
-		used += len ? len : (size_t)snprintf(copy + used, 5, "\\x%02x", (unsigned char)*text);
+		used += len ? len
+		            : (size_t)snprintf(copy + used, 5, "\\x%02x", (unsigned char)*text);
 		text += len ? len : 1;
 	}
 	copy[used] = '\0';

@@ -175,7 +175,8 @@ struct secret *passphrase_given(const struct passphrase_source *source, struct e
 	if (credential_path(path, sizeof path))
 		return from_file(path, err);
 	if (from_environment)
-		return normalised((const char *)from_environment->bytes, from_environment->len, err);
+		return normalised((const char *)from_environment->bytes, from_environment->len,
+		                  err);
 	if (source->command)
 		return from_command(source->command, err);
 	err_set(err, ERR_KEY, "no passphrase is given");
@@ -203,7 +204,8 @@ static void warn_of_words(const char *text, size_t len)
 		i = end + 1;
 	}
 	if (words == WORDS_PER_CODE && wrong == 1)
-		terminal_tell("If this is a recovery code: its word %zu is not in the list.\n", wrong_at);
+		terminal_tell("If this is a recovery code: its word %zu is not in the list.\n",
+		              wrong_at);
 }
 
 struct secret *passphrase_prompt(const char *question, struct err *err)

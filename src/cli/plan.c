@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "cli/nearest.h"
-#include "cli/session.h"
 #include "holdfast/fleet.h"
 
 struct maker {
-	struct session *session;
+	struct cli *cli;
 	struct plan *plan;
 	bool *used;   /* which operands meant something */
 };
@@ -30,11 +30,11 @@ void plan_free(struct plan *p)
 
 static bool is_asked(struct maker *m, const struct config_section *section, const char *name)
 {
-	const struct options *o = &m->session->options;
+	const struct options *o = &m->cli->options;
 	bool asked = o->n_operands == 0;
 	for (size_t i = 0; i < o->n_operands; i++)
-		if (strcmp(o->operands[i], section->name) == 0 || strcmp(o->operands[i], name) == 0 ||
-		    fnmatch(o->operands[i], name, 0) == 0)
+		if (strcmp(o->operands[i], section->name) == 0 ||
+		    strcmp(o->operands[i], name) == 0 || fnmatch(o->operands[i], name, 0) == 0)
 			asked = m->used[i] = true;
 	return asked;
 }
@@ -49,7 +49,7 @@ static int add_store(struct maker *m, const struct config_section *section, cons
 	if (!grown)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	p->stores = grown;
-	config_backup_store(m->session->config, section, name, path, &grown[p->n++]);
+	config_backup_store(m->cli->config, section, name, path, &grown[p->n++]);
 	p->groups[p->n_groups - 1].n++;
 	return 0;
 }
@@ -58,7 +58,7 @@ static int add_store(struct maker *m, const struct config_section *section, cons
 static bool is_fleet_asked(struct maker *m, const struct config_section *section)
 {
 	const char *template = config_store_name(section);
-	const struct options *o = &m->session->options;
+	const struct options *o = &m->cli->options;
 	size_t len = strcspn(template, "{");
 	bool asked = is_asked(m, section, section->name);
 	for (size_t i = 0; len > 0 && i < o->n_operands; i++)
@@ -78,9 +78,9 @@ static const char *template_of(const struct config_section *section, char out[25
 
 static int add_fleet(struct maker *m, struct plan_group *g, struct err *err)
 {
-	struct config *c = m->session->config;
+	struct config *c = m->cli->config;
 	char template[256];
-	g->fleet = fleet_expand(m->session->vault, g->section->name,
+	g->fleet = fleet_expand(m->cli->vault, g->section->name,
 	                        config_get(c, g->section, "path"),
 	                        template_of(g->section, template), &g->err);
 	if (!g->fleet) {
@@ -114,54 +114,55 @@ static int add_section(struct maker *m, const struct config_section *section, st
 	               : add_store(m, section, config_store_name(section), NULL, err);
 }
 
-static int unknown(const struct session *s, const char *operand, struct err *err)
+static int unknown(const struct cli *cli, const char *operand, struct err *err)
 {
 	const char *best = NULL;
 	size_t distance = SIZE_MAX;
 	err_set(err, ERR_INVALID, "%s: no such store in the configuration", operand);
-	for (size_t i = 0; i < s->config->n; i++)
-		if (s->config->sections[i].kind == CONFIG_STORE)
-			best = nearest_better(operand, s->config->sections[i].name, best, &distance);
+	for (size_t i = 0; i < cli->config->n; i++)
+		if (cli->config->sections[i].kind == CONFIG_STORE)
+			best = nearest_better(operand, cli->config->sections[i].name, best,
+			                      &distance);
 	return best ? err_hint(err, "did you mean '%s'?", best)
 	            : err_hint(err, "'holdfast add NAME PATH' adds one");
 }
 
 static int fill(struct maker *m, struct err *err)
 {
-	const struct session *s = m->session;
+	const struct cli *cli = m->cli;
 	bool any = false;
-	for (size_t i = 0; i < s->config->n; i++) {
-		if (s->config->sections[i].kind != CONFIG_STORE)
+	for (size_t i = 0; i < cli->config->n; i++) {
+		if (cli->config->sections[i].kind != CONFIG_STORE)
 			continue;
 		any = true;
-		if (add_section(m, &s->config->sections[i], err) != 0)
+		if (add_section(m, &cli->config->sections[i], err) != 0)
 			return err->code;
 	}
-	for (size_t i = 0; i < s->options.n_operands; i++)
+	for (size_t i = 0; i < cli->options.n_operands; i++)
 		if (!m->used[i])
-			return unknown(s, s->options.operands[i], err);
+			return unknown(cli, cli->options.operands[i], err);
 	if (any)
 		return 0;
 	err_set(err, ERR_INVALID, "%s: there is no store to back up",
-	        s->config->path ? s->config->path : "no configuration");
+	        cli->config->path ? cli->config->path : "no configuration");
 	return err_hint(err, "'holdfast add NAME PATH' adds one");
 }
 
-struct plan *plan_make(struct session *s, struct err *err)
+struct plan *plan_make(struct cli *cli, struct err *err)
 {
 	AUTO(plan) p = calloc(1, sizeof *p);
-	bool *used = calloc(s->options.n_operands + 1, sizeof *used);
-	struct maker m = { s, p, used };
+	bool *used = calloc(cli->options.n_operands + 1, sizeof *used);
+	struct maker m = { cli, p, used };
 	int rc = p && used ? fill(&m, err) : err_set(err, ERR_NOMEM, "out of memory");
 	free(used);
 	return rc == 0 ? TAKE(p) : NULL;
 }
 
-static int remember(const struct plan_group *g, struct session *s, bool accept, struct err *err)
+static int remember(const struct plan_group *g, struct cli *cli, bool accept, struct err *err)
 {
 	const struct fleet *f = g->fleet;
 	if (!g->too_many_missing || accept)
-		return fleet_remember(s->vault, g->section->name, f, err);
+		return fleet_remember(cli->vault, g->section->name, f, err);
 	struct fleet all = { .n = f->n + f->n_vanished };
 	all.members = calloc(all.n + 1, sizeof *all.members);
 	if (!all.members)
@@ -169,18 +170,18 @@ static int remember(const struct plan_group *g, struct session *s, bool accept, 
 	memcpy(all.members, f->members, f->n * sizeof *f->members);
 	for (size_t i = 0; i < f->n_vanished; i++)
 		all.members[f->n + i].name = f->vanished[i];
-	int rc = fleet_remember(s->vault, g->section->name, &all, err);
+	int rc = fleet_remember(cli->vault, g->section->name, &all, err);
 	free(all.members);
 	return rc;
 }
 
-int plan_remember(const struct plan *p, struct session *s, bool accept, struct err *err)
+int plan_remember(const struct plan *p, struct cli *cli, bool accept, struct err *err)
 {
 	for (size_t i = 0; i < p->n_groups; i++) {
 		const struct plan_group *g = &p->groups[i];
 		/* part of a fleet says nothing of the rest */
 		if (g->fleet && g->n == g->fleet->n && g->missing == g->fleet->n_vanished &&
-		    remember(g, s, accept, err) != 0)
+		    remember(g, cli, accept, err) != 0)
 			return err->code;
 	}
 	return 0;

@@ -11,7 +11,7 @@
 
 struct config_section;
 struct fleet;
-struct session;
+struct cli;
 
 /* What one [store] section comes to. */
 struct plan_group {
@@ -31,12 +31,12 @@ struct plan {
 
 /* From the configuration and the operands (names, section names, patterns; none: all). NULL with
  * ERR_INVALID if an operand means nothing, or there is no store at all. */
-struct plan *plan_make(struct session *s, struct err *err);
+struct plan *plan_make(struct cli *cli, struct err *err);
 void plan_free(struct plan *p);
 AUTO_FREE(plan);
 
 /* Remember which members are there; those that vanished beyond max-missing stay remembered until
  * `accept`, so that they are told of every night. */
-int plan_remember(const struct plan *p, struct session *s, bool accept, struct err *err);
+int plan_remember(const struct plan *p, struct cli *cli, bool accept, struct err *err);
 
 #endif

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "cli/config.h"
-#include "cli/session.h"
 #include "holdfast/backup.h"
 #include "holdfast/err.h"
 
@@ -25,11 +25,11 @@ void restore_jobs_free(struct restore_jobs *list)
 }
 
 /* The section that describes a single store of this machine; a fleet's says nothing of one file. */
-static const struct config_section *section_of(const struct session *s,
+static const struct config_section *section_of(const struct cli *cli,
                                                const struct store_entry *store)
 {
-	for (size_t i = 0; store->info.name && i < s->config->n; i++) {
-		const struct config_section *section = &s->config->sections[i];
+	for (size_t i = 0; store->info.name && i < cli->config->n; i++) {
+		const struct config_section *section = &cli->config->sections[i];
 		if (section->kind == CONFIG_STORE && !config_store_is_fleet(section) &&
 		    strcmp(config_store_name(section), store->info.name) == 0)
 			return section;
@@ -48,7 +48,7 @@ static int set_to(struct restore_job *job, const char *folder, const char *below
 }
 
 /* Without --to: back to where the configuration says that the store lives. */
-static int set_home(struct session *s, struct restore_job *job, struct err *err)
+static int set_home(struct cli *cli, struct restore_job *job, struct err *err)
 {
 	const char *type = job->source.type;
 	if (type && strcmp(type, "sqlite") == 0) {
@@ -61,7 +61,7 @@ static int set_home(struct session *s, struct restore_job *job, struct err *err)
 		return set_to(job, ".", NULL, err);
 	err_set(err, ERR_INVALID, "no folder to restore into is given");
 	err_hint(err, "add --to DIR");
-	return target_wrap(s, job->store->label, err);
+	return target_wrap(cli, job->store->label, err);
 }
 
 static int look_at_file(void *arg, const struct snapshot_file *file, struct err *err)
@@ -98,26 +98,26 @@ static bool is_folder_name(const char *name)
 	return true;
 }
 
-static int place_below(struct session *s, struct restore_job *job, const char *to, struct err *err)
+static int place_below(struct cli *cli, struct restore_job *job, const char *to, struct err *err)
 {
 	if (is_folder_name(job->store->label))
 		return set_to(job, to, job->store->label, err);
 	err_set(err, ERR_INVALID, "its name cannot be a folder's name; restore it alone");
-	return target_wrap(s, job->store->label, err);
+	return target_wrap(cli, job->store->label, err);
 }
 
 /* Single files side by side in one folder, unless two have one name; trees each in their own. */
-static int spread(struct session *s, struct restore_jobs *list, const char *to, struct err *err)
+static int spread(struct cli *cli, struct restore_jobs *list, const char *to, struct err *err)
 {
 	for (size_t i = 0; i < list->n; i++) {
 		struct restore_job *job = &list->jobs[i];
-		if (snapshot_files(s->vault, &job->store->info, job->snapshot.seq, look_at_file, job,
-		                   NULL, err) != 0)
-			return target_wrap(s, job->store->label, err);
+		if (snapshot_files(cli->vault, &job->store->info, job->snapshot.seq, look_at_file,
+		                   job, NULL, err) != 0)
+			return target_wrap(cli, job->store->label, err);
 	}
 	for (size_t i = 0; i < list->n; i++) {
 		struct restore_job *job = &list->jobs[i];
-		int rc = clashes(list, job) ? place_below(s, job, to, err)
+		int rc = clashes(list, job) ? place_below(cli, job, to, err)
 		                            : set_to(job, to, NULL, err);
 		if (rc != 0)
 			return rc;
@@ -125,20 +125,20 @@ static int spread(struct session *s, struct restore_jobs *list, const char *to, 
 	return 0;
 }
 
-static int place(struct session *s, struct restore_jobs *list, const char *to, struct err *err)
+static int place(struct cli *cli, struct restore_jobs *list, const char *to, struct err *err)
 {
 	if (to && list->n > 1)
-		return spread(s, list, to, err);
+		return spread(cli, list, to, err);
 	for (size_t i = 0; i < list->n; i++) {
 		struct restore_job *job = &list->jobs[i];
-		int rc = to ? set_to(job, to, NULL, err) : set_home(s, job, err);
+		int rc = to ? set_to(job, to, NULL, err) : set_home(cli, job, err);
 		if (rc != 0)
 			return rc;
 	}
 	return 0;
 }
 
-static int make_jobs(struct session *s, struct restore_jobs *list, const char *snapshot,
+static int make_jobs(struct cli *cli, struct restore_jobs *list, const char *snapshot,
                      struct err *err)
 {
 	list->jobs = calloc(list->stores->n + 1, sizeof *list->jobs);
@@ -148,23 +148,24 @@ static int make_jobs(struct session *s, struct restore_jobs *list, const char *s
 		struct restore_job *job = &list->jobs[list->n++];
 		struct backup_store settings;
 		job->store = &list->stores->entries[i];
-		const struct config_section *section = section_of(s, job->store);
+		const struct config_section *section = section_of(cli, job->store);
 		if (section) {
-			config_backup_store(s->config, section, job->store->info.name, NULL, &settings);
+			config_backup_store(cli->config, section, job->store->info.name, NULL,
+			                    &settings);
 			job->source = settings.source;
 		}
-		if (target_select(s, job->store, snapshot, &job->snapshot, err) != 0)
+		if (target_select(cli, job->store, snapshot, &job->snapshot, err) != 0)
 			return err->code;
 	}
 	return 0;
 }
 
-struct restore_jobs *restore_jobs_new(struct session *s, const char *operand, const char *to,
+struct restore_jobs *restore_jobs_new(struct cli *cli, const char *operand, const char *to,
                                       struct err *err)
 {
 	struct store_spec spec;
-	if (stores_parse_spec(operand, &spec, err) != 0 || session_open(s, err) != 0 ||
-	    session_unlock(s, err) != 0)
+	if (stores_parse_spec(operand, &spec, err) != 0 || cli_open(cli, err) != 0 ||
+	    cli_unlock(cli, err) != 0)
 		return NULL;
 	AUTO(restore_jobs) list = calloc(1, sizeof *list);
 	if (!list) {
@@ -172,9 +173,9 @@ struct restore_jobs *restore_jobs_new(struct session *s, const char *operand, co
 		return NULL;
 	}
 	char *pattern = spec.store;
-	list->stores = stores_load(s, STORES_AS_THEY_ARE, err);
+	list->stores = stores_load(cli, STORES_AS_THEY_ARE, err);
 	if (!list->stores || stores_keep(list->stores, &pattern, 1, err) != 0 ||
-	    make_jobs(s, list, spec.snapshot, err) != 0 || place(s, list, to, err) != 0)
+	    make_jobs(cli, list, spec.snapshot, err) != 0 || place(cli, list, to, err) != 0)
 		return NULL;
 	return TAKE(list);
 }

@@ -9,7 +9,7 @@
 #include "holdfast/source.h"
 
 struct err;
-struct session;
+struct cli;
 
 struct restore_job {
 	const struct store_entry *store;
@@ -28,7 +28,7 @@ struct restore_jobs {
 };
 
 /* Opens and unlocks the vault. `to` is --to or NULL. */
-struct restore_jobs *restore_jobs_new(struct session *s, const char *operand, const char *to,
+struct restore_jobs *restore_jobs_new(struct cli *cli, const char *operand, const char *to,
                                       struct err *err);
 void restore_jobs_free(struct restore_jobs *list);
 AUTO_FREE(restore_jobs);

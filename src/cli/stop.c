@@ -6,12 +6,18 @@
 #include "cli/exit_code.h"
 
 static volatile sig_atomic_t stop;
+static const char *volatile left_file, *volatile left_folder;
 
 static void on_signal(int signal_number)
 {
 	(void)signal_number;
-	if (stop)
+	if (stop) {
+		if (left_file)
+			unlink(left_file);
+		if (left_folder)
+			rmdir(left_folder);
 		_exit(EXIT_STOPPED);
+	}
 	stop = 1;
 }
 
@@ -25,6 +31,12 @@ void stop_install(void)
 	/* a reader that goes away is an error of write(), not a silent death */
 	act.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &act, NULL);
+}
+
+void stop_will_remove(const char *file, const char *folder)
+{
+	left_file = file;
+	left_folder = folder;
 }
 
 const volatile sig_atomic_t *stop_flag(void)

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "base/hex.h"
+#include "cli/cli.h"
 #include "cli/known.h"
 #include "cli/nearest.h"
-#include "cli/session.h"
 #include "holdfast/err.h"
 
 /* the strings are ours, though the library's struct calls them const */
@@ -64,7 +64,8 @@ static void label(struct stores *list)
 		qsort(list->entries, list->n, sizeof *list->entries, by_name);
 	for (size_t i = 0; i < list->n; i++) {
 		struct store_entry *e = &list->entries[i];
-		bool shared = (i > 0 && same_name(e, e - 1)) || (i + 1 < list->n && same_name(e, e + 1));
+		bool shared = (i > 0 && same_name(e, e - 1)) ||
+		              (i + 1 < list->n && same_name(e, e + 1));
 		char id[2 * VAULT_STORE_ID_BYTES + 1];
 		hex_encode(id, e->info.store, VAULT_STORE_ID_BYTES);
 		if (e->info.name)
@@ -84,28 +85,28 @@ static bool a_name_is_missing(const struct stores *list)
 	return false;
 }
 
-static struct stores *load_once(struct session *s, struct err *err)
+static struct stores *load_once(struct cli *cli, struct err *err)
 {
-	AUTO(known) known = known_names(s, err);
+	AUTO(known) known = known_names(cli, err);
 	AUTO(stores) list = calloc(1, sizeof *list);
 	if (known && !list)
 		err_set(err, ERR_NOMEM, "out of memory");
-	if (!known || !list || vault_stores(s->vault, known_list(known), add, list, err) != 0)
+	if (!known || !list || vault_stores(cli->vault, known_list(known), add, list, err) != 0)
 		return NULL;
 	label(list);
 	return TAKE(list);
 }
 
-struct stores *stores_load(struct session *s, enum stores_names names, struct err *err)
+struct stores *stores_load(struct cli *cli, enum stores_names names, struct err *err)
 {
 	bool unlocked;
-	AUTO(stores) list = load_once(s, err);
+	AUTO(stores) list = load_once(cli, err);
 	if (!list || names == STORES_AS_THEY_ARE || !a_name_is_missing(list) ||
-	    vault_can_read(s->vault))
+	    vault_can_read(cli->vault))
 		return TAKE(list);
-	if (session_unlock_if_given(s, true, &unlocked, err) != 0)
+	if (cli_unlock_if_given(cli, true, &unlocked, err) != 0)
 		return NULL;
-	return unlocked ? load_once(s, err) : TAKE(list);
+	return unlocked ? load_once(cli, err) : TAKE(list);
 }
 
 int stores_parse_spec(const char *operand, struct store_spec *out, struct err *err)
@@ -113,7 +114,8 @@ int stores_parse_spec(const char *operand, struct store_spec *out, struct err *e
 	const char *at = strrchr(operand, '@');
 	size_t len = at ? (size_t)(at - operand) : strlen(operand);
 	if (len >= sizeof out->store)
-		return err_set(err, ERR_INVALID, "'%.60s...': no store has so long a name", operand);
+		return err_set(err, ERR_INVALID, "'%.60s...': no store has so long a name",
+		               operand);
 	memcpy(out->store, operand, len);
 	out->store[len] = '\0';
 	out->snapshot = at ? at + 1 : NULL;
@@ -159,8 +161,8 @@ const struct store_entry *stores_one(const struct stores *list, const char *patt
 		if (!stores_match(e, pattern))
 			continue;
 		if (found) {
-			err_set(err, ERR_INVALID, "%s: means several stores: '%s' and '%s'", pattern,
-			        found->label, e->label);
+			err_set(err, ERR_INVALID, "%s: means several stores: '%s' and '%s'",
+			        pattern, found->label, e->label);
 			err_hint(err, "name one of them");
 			return NULL;
 		}
@@ -202,10 +204,10 @@ int stores_keep(struct stores *list, char **operands, size_t n, struct err *err)
 	return 0;
 }
 
-int stores_newest(struct session *s, const struct store_entry *entry, struct snapshot_info *out,
+int stores_newest(struct cli *cli, const struct store_entry *entry, struct snapshot_info *out,
                   bool *found, struct err *err)
 {
-	int rc = snapshot_select(s->vault, &entry->info, NULL, out, err);
+	int rc = snapshot_select(cli->vault, &entry->info, NULL, out, err);
 	*found = rc == 0;
 	return rc == ERR_ABSENT ? 0 : rc;
 }

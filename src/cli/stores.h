@@ -10,7 +10,7 @@
 #include "holdfast/vault.h"
 
 struct err;
-struct session;
+struct cli;
 
 struct store_entry {
 	struct store_info info;   /* its strings belong to the entry */
@@ -27,7 +27,7 @@ enum stores_names {
 	STORES_AS_THEY_ARE,   /* names that this machine knows */
 	STORES_ASK,           /* get the passphrase if names are missing and there is one */
 };
-struct stores *stores_load(struct session *s, enum stores_names names, struct err *err);
+struct stores *stores_load(struct cli *cli, enum stores_names names, struct err *err);
 void stores_free(struct stores *list);
 AUTO_FREE(stores);
 
@@ -51,7 +51,7 @@ const struct store_entry *stores_one(const struct stores *list, const char *patt
 int stores_keep(struct stores *list, char **operands, size_t n, struct err *err);
 
 /* The newest snapshot; *found is false if there is none. */
-int stores_newest(struct session *s, const struct store_entry *entry, struct snapshot_info *out,
+int stores_newest(struct cli *cli, const struct store_entry *entry, struct snapshot_info *out,
                   bool *found, struct err *err);
 
 #endif

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/output.h"
-#include "cli/session.h"
 #include "holdfast/err.h"
 
 void target_free(struct target *t)
@@ -14,11 +14,11 @@ void target_free(struct target *t)
 	t->stores = NULL;
 }
 
-int target_wrap(const struct session *s, const char *store, struct err *err)
+int target_wrap(const struct cli *cli, const char *store, struct err *err)
 {
 	char prefix[VAULT_NAME_MAX + 120];
 	size_t len = strlen(store);
-	snprintf(prefix, sizeof prefix, "%s %s", s->command->name, store);
+	snprintf(prefix, sizeof prefix, "%s %s", cli->command->name, store);
 	/* "crm: fact" becomes "restore crm: fact" */
 	if (strncmp(err->msg, store, len) == 0 && err->msg[len] == ':') {
 		char rest[sizeof err->msg];
@@ -31,24 +31,24 @@ int target_wrap(const struct session *s, const char *store, struct err *err)
 	return err->code;
 }
 
-int target_select(struct session *s, const struct store_entry *store, const char *spec,
+int target_select(struct cli *cli, const struct store_entry *store, const char *spec,
                   struct snapshot_info *out, struct err *err)
 {
-	if (snapshot_select(s->vault, &store->info, spec, out, err) != 0)
-		return target_wrap(s, store->label, err);
+	if (snapshot_select(cli->vault, &store->info, spec, out, err) != 0)
+		return target_wrap(cli, store->label, err);
 	return 0;
 }
 
-int target_open(struct session *s, const char *operand, struct target *out, struct err *err)
+int target_open(struct cli *cli, const char *operand, struct target *out, struct err *err)
 {
 	struct store_spec spec;
 	*out = (struct target){ 0 };
-	if (stores_parse_spec(operand, &spec, err) != 0 || session_open(s, err) != 0 ||
-	    session_unlock(s, err) != 0)
+	if (stores_parse_spec(operand, &spec, err) != 0 || cli_open(cli, err) != 0 ||
+	    cli_unlock(cli, err) != 0)
 		return err->code;
-	AUTO(stores) list = stores_load(s, STORES_AS_THEY_ARE, err);
+	AUTO(stores) list = stores_load(cli, STORES_AS_THEY_ARE, err);
 	const struct store_entry *store = list ? stores_one(list, spec.store, err) : NULL;
-	if (!store || target_select(s, store, spec.snapshot, &out->snapshot, err) != 0)
+	if (!store || target_select(cli, store, spec.snapshot, &out->snapshot, err) != 0)
 		return err->code;
 	out->store = store;
 	out->stores = TAKE(list);

@@ -84,8 +84,9 @@ static bool zone(const char *text, int *offset_s, bool *local)
 	*offset_s = 0;
 	if (*local || strcmp(text, "Z") == 0)
 		return true;
-	if (sscanf(text, "%c%2d:%2d%n", &sign, &hours, &minutes, &used) != 3 || text[used] != '\0' ||
-	    (sign != '+' && sign != '-') || used != 6 || hours > 14 || minutes > 59)
+	if (sscanf(text, "%c%2d:%2d%n", &sign, &hours, &minutes, &used) != 3 ||
+	    text[used] != '\0' || (sign != '+' && sign != '-') || used != 6 || hours > 14 ||
+	    minutes > 59)
 		return false;
 	*offset_s = (hours * 3600 + minutes * 60) * (sign == '-' ? -1 : 1);
 	return true;

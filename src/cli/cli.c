@@ -1,0 +1,246 @@
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/live.h"
+#include "cli/nearest.h"
+#include "cli/output.h"
+#include "cli/paths.h"
+#include "cli/terminal.h"
+#include "crypto/secret.h"
+#include "holdfast/err.h"
+#include "holdfast/vault.h"
+
+enum { PROMPT_TRIES = 3 };
+
+void cli_end(struct cli *cli)
+{
+	vault_free(TAKE(cli->vault));
+	config_free(TAKE(cli->config));
+	free(TAKE(cli->url));
+	free(TAKE(cli->state));
+	free(TAKE(cli->keys));
+}
+
+int cli_config(struct cli *cli, struct err *err)
+{
+	char *path;
+	if (cli->config)
+		return 0;
+	if (paths_find_config(cli->options.config, &path, err) != 0)
+		return err->code;
+	cli->config = path ? config_load(path, err) : config_new(err);
+	free(path);
+	if (cli->config)
+		return 0;
+	/* that a named file is not there is a mistake of the caller, not of the vault */
+	if (err->code == ERR_ABSENT)
+		err->code = ERR_INVALID;
+	return err->code;
+}
+
+char *cli_url_of(const char *text, struct err *err)
+{
+	char *out = NULL;
+	if (strstr(text, "://")) {
+		out = strdup(text);
+	} else {
+		char *path = paths_absolute(text, err);
+		if (!path)
+			return NULL;
+		if (asprintf(&out, "file://%s", path) < 0)
+			out = NULL;
+		free(path);
+	}
+	if (!out) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	/* "/srv/vault/" is "/srv/vault", but "file:///" stays */
+	for (size_t len = strlen(out); len > 1 && out[len - 1] == '/' && out[len - 2] != '/'; len--)
+		out[len - 1] = '\0';
+	return out;
+}
+
+static bool is_url(const char *text, const char *url)
+{
+	struct err ignored;
+	char *other = cli_url_of(text, &ignored);
+	bool same = other && strcmp(other, url) == 0;
+	free(other);
+	return same;
+}
+
+static const struct config_section *vault_by_url(const struct config *c, const char *url)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->sections[i].kind == CONFIG_VAULT &&
+		    is_url(config_get(c, &c->sections[i], "url"), url))
+			return &c->sections[i];
+	return NULL;
+}
+
+static int unknown_vault(const struct cli *cli, const char *name, struct err *err)
+{
+	const char *best = NULL;
+	size_t distance = SIZE_MAX;
+	err_set(err, ERR_INVALID, "%s: no [vault %s] in the configuration", name, name);
+	for (size_t i = 0; i < cli->config->n; i++)
+		if (cli->config->sections[i].kind == CONFIG_VAULT && *cli->config->sections[i].name)
+			best = nearest_better(name, cli->config->sections[i].name, best, &distance);
+	return best ? err_hint(err, "did you mean '%s'?", best)
+	            : err_hint(err, "an address has '://' or begins with '/' or '.'");
+}
+
+static int no_place(const struct cli *cli, struct err *err)
+{
+	if (cli->config->path)
+		err_set(err, ERR_INVALID, "%s: there is no [vault] section", cli->config->path);
+	else
+		err_set(err, ERR_INVALID, "no configuration, and no vault named");
+	return err_hint(err,
+	                "begin with 'holdfast init --vault URL', or name one with --vault URL");
+}
+
+/* Sets s->url, and s->place if the configuration knows that vault. */
+static int choose(struct cli *cli, struct err *err)
+{
+	const char *asked = cli->options.vault ? cli->options.vault : getenv("HOLDFAST_VAULT");
+	const char *text = asked;
+	if (!asked || !*asked) {
+		cli->place = config_find(cli->config, CONFIG_VAULT, "");
+		if (!cli->place)
+			return no_place(cli, err);
+	} else if (!strstr(asked, "://") && *asked != '/' && *asked != '.') {
+		cli->place = config_find(cli->config, CONFIG_VAULT, asked);
+		if (!cli->place)
+			return unknown_vault(cli, asked, err);
+	}
+	if (cli->place)
+		text = config_get(cli->config, cli->place, "url");
+	cli->url = cli_url_of(text, err);
+	if (cli->url && !cli->place)
+		cli->place = vault_by_url(cli->config, cli->url);
+	return cli->url ? 0 : err->code;
+}
+
+static char *value_or(const struct cli *cli, const char *key, char *(*fallback)(struct err *),
+                      struct err *err)
+{
+	const char *value = cli->place ? config_get(cli->config, cli->place, key) : NULL;
+	if (!value)
+		return fallback(err);
+	char *copy = strdup(value);
+	if (!copy)
+		err_set(err, ERR_NOMEM, "out of memory");
+	return copy;
+}
+
+int cli_place(struct cli *cli, struct err *err)
+{
+	if (cli->url)
+		return 0;
+	if (cli_config(cli, err) != 0 || choose(cli, err) != 0)
+		return err->code;
+	/* with no home a bare machine can still restore */
+	cli->keys = value_or(cli, "keys", paths_keys, err);
+	cli->state = value_or(cli, "state", paths_state, err);
+	return !cli->keys && err->code == ERR_NOMEM ? err->code : 0;
+}
+
+int cli_open(struct cli *cli, struct err *err)
+{
+	if (cli->vault)
+		return 0;
+	if (cli_place(cli, err) != 0)
+		return err->code;
+	/* a vault that only its address names is one to read from, except for backup itself */
+	bool bare = !cli->place && cli->command != &cmd_backup;
+	struct vault_options options = { cli->url, bare ? NULL : cli->state, cli->keys };
+	cli->vault = vault_open(&options, err);
+	if (cli->vault)
+		return 0;
+	cli->no_vault = err->code == ERR_ABSENT;
+	if (cli->no_vault && !err->hint[0])
+		err_hint(err,
+		         "check the path; a new vault is made with 'holdfast init --vault URL'");
+	return err->code;
+}
+
+struct passphrase_source cli_passphrase_source(const struct cli *cli)
+{
+	const char *command = cli->place ? config_get(cli->config, cli->place, "passphrase-command")
+	                                 : NULL;
+	return (struct passphrase_source){ cli->options.passphrase_file, command };
+}
+
+static int unlock_with(struct cli *cli, struct secret *passphrase, struct err *err)
+{
+	int rc = vault_unlock(cli->vault, (const char *)passphrase->bytes, passphrase->len, err);
+	secret_free(passphrase);
+	if (rc == ERR_KEY && !err->hint[0])
+		err_hint(err, "keyboard layout? The recovery sheet has the code");
+	return rc;
+}
+
+static int unlock_by_prompt(struct cli *cli, struct err *err)
+{
+	char question[160];
+	snprintf(question, sizeof question, "Recovery code or passphrase of vault %s: ",
+	         vault_short_id(cli->vault));
+	for (int tries = 1;; tries++) {
+		struct secret *typed = passphrase_prompt(question, err);
+		int rc = typed ? unlock_with(cli, typed, err) : err->code;
+		if (rc != ERR_KEY || tries == PROMPT_TRIES)
+			return rc;
+		terminal_tell("%s\n", err->msg);
+	}
+}
+
+static int nothing_opens(const struct cli *cli, struct err *err)
+{
+	const struct options *o = &cli->options;
+	if (vault_can_write(cli->vault))
+		err_set(err, ERR_KEY,
+		        "this machine holds only the writer key, which cannot read backups");
+	else
+		err_set(err, ERR_KEY, "this machine holds no key of vault %s",
+		        vault_short_id(cli->vault));
+	err_wrap(err, "%s%s%s", cli->command->name, o->n_operands ? " " : "",
+	         o->n_operands ? o->operands[0] : "");
+	return err_hint(err, "run it where the restorer key is, or give the passphrase with "
+	                     "--passphrase-file");
+}
+
+int cli_unlock_if_given(struct cli *cli, bool ask, bool *done, struct err *err)
+{
+	struct passphrase_source source = cli_passphrase_source(cli);
+	*done = true;
+	if (vault_can_read(cli->vault))
+		return 0;
+	if (passphrase_is_given(&source)) {
+		struct secret *given = passphrase_given(&source, err);
+		return given ? unlock_with(cli, given, err) : err->code;
+	}
+	if (ask && terminal_is_there())
+		return unlock_by_prompt(cli, err);
+	*done = false;
+	return 0;
+}
+
+int cli_unlock(struct cli *cli, struct err *err)
+{
+	bool done;
+	if (cli_unlock_if_given(cli, true, &done, err) != 0)
+		return err->code;
+	return done ? 0 : nothing_opens(cli, err);
+}
+
+const struct progress *cli_progress(const struct cli *cli)
+{
+	return live_progress(!cli->options.quiet);
+}
