@@ -32,15 +32,9 @@ int seal_decrypt(void *out, const uint8_t *sealed, size_t sealed_len, const void
 	return -1;
 }
 
-void seal_keypair(uint8_t pk[32], uint8_t sk[32])
-{
-	crypto_box_keypair(pk, sk);
-}
+void seal_keypair(uint8_t pk[32], uint8_t sk[32]) { crypto_box_keypair(pk, sk); }
 
-void seal_public(uint8_t pk[32], const uint8_t sk[32])
-{
-	crypto_scalarmult_base(pk, sk);
-}
+void seal_public(uint8_t pk[32], const uint8_t sk[32]) { crypto_scalarmult_base(pk, sk); }
 
 void seal_key_id(uint8_t id[SEAL_ID_BYTES], const uint8_t pk[32])
 {
@@ -97,9 +91,9 @@ static enum seal_open open_committed(uint8_t secret[32], const uint8_t stanza[SE
 	if (sodium_memcmp(okm + 32, stanza + COMMITMENT_AT, 32) != 0)
 		return SEAL_DAMAGED;
 	uint8_t plain[32];
-	if (crypto_aead_chacha20poly1305_ietf_decrypt(
-		    plain, NULL, NULL, stanza + SEALED_AT, SEAL_STANZA_BYTES - SEALED_AT, stanza,
-		    SEALED_AT, stanza_nonce, okm) != 0)
+	if (crypto_aead_chacha20poly1305_ietf_decrypt(plain, NULL, NULL, stanza + SEALED_AT,
+	                                              SEAL_STANZA_BYTES - SEALED_AT, stanza,
+	                                              SEALED_AT, stanza_nonce, okm) != 0)
 		return SEAL_DAMAGED;
 	memcpy(secret, plain, sizeof plain);
 	sodium_memzero(plain, sizeof plain);
@@ -111,7 +105,7 @@ enum seal_open seal_unstanza(uint8_t secret[32], const uint8_t stanza[SEAL_STANZ
                              size_t context_len)
 {
 	static const uint8_t start[4] = { KEM, VERSION, SEAL_STANZA_BYTES & 0xff,
-	                                  SEAL_STANZA_BYTES >> 8 };
+		                          SEAL_STANZA_BYTES >> 8 };
 	if (memcmp(stanza, start, sizeof start) != 0)
 		return SEAL_MALFORMED;
 

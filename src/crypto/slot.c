@@ -29,7 +29,8 @@ static int derive(uint8_t okm[64], const uint8_t *slot, const char *passphrase,
 	uint8_t stretched[32];
 	if (crypto_pwhash(stretched, sizeof stretched, passphrase, passphrase_len, slot + SALT_AT,
 	                  cost.ops, (size_t)cost.mem_kib << 10, crypto_pwhash_ALG_ARGON2ID13) != 0)
-		return err_set(err, ERR_NOMEM, "Argon2id needs %u MiB of memory and did not get them",
+		return err_set(err, ERR_NOMEM,
+		               "Argon2id needs %u MiB of memory and did not get them",
 		               cost.mem_kib >> 10);
 	hash_labelled(okm, 64, "hf1.slot", stretched, sizeof stretched, slot, COMMITMENT_AT);
 	sodium_memzero(stretched, sizeof stretched);
@@ -45,10 +46,12 @@ int slot_encode(uint8_t slot[SLOT_BYTES], const uint8_t plain[SLOT_PLAIN_BYTES],
 	if (cost.mem_kib == 0)
 		cost.mem_kib = SLOT_MEM_KIB;
 	if (!cost_in_bounds(cost))
-		return err_set(err, ERR_INVALID, "Argon2id with %u passes over %u KiB is out of bounds",
-		               cost.ops, cost.mem_kib);
+		return err_set(err, ERR_INVALID,
+		               "Argon2id with %u passes over %u KiB is out of bounds", cost.ops,
+		               cost.mem_kib);
 	if (passphrase_len == 0 || passphrase_len > SLOT_PASSPHRASE_MAX)
-		return err_set(err, ERR_INVALID, "a passphrase has 1 to %d bytes", SLOT_PASSPHRASE_MAX);
+		return err_set(err, ERR_INVALID, "a passphrase has 1 to %d bytes",
+		               SLOT_PASSPHRASE_MAX);
 
 	uint8_t head[COMMITMENT_AT], okm[64];
 	uint8_t *p = wire_put_bytes(head, magic, sizeof magic);
@@ -72,20 +75,23 @@ static int read_head(struct slot_cost *cost, const uint8_t *slot, size_t len, st
 	struct wire w = wire_over(slot, len);
 	const uint8_t *m = wire_bytes(&w, sizeof magic);
 	if (!m || memcmp(m, magic, sizeof magic) != 0)
-		return err_set(err, ERR_CORRUPT, "not a passphrase slot (its first bytes are wrong)");
+		return err_set(err, ERR_CORRUPT,
+		               "not a passphrase slot (its first bytes are wrong)");
 	uint16_t version = wire_u16(&w), reserved = wire_u16(&w);
 	if (!wire_ok(&w))
 		return err_set(err, ERR_CORRUPT, "passphrase slot is cut short");
 	if (version > VERSION)
-		return err_set(err, ERR_NEWER, "passphrase slot has version %u, newer than this program",
-		               version);
+		return err_set(err, ERR_NEWER,
+		               "passphrase slot has version %u, newer than this program", version);
 	if (version != VERSION || reserved != 0 || len != SLOT_BYTES)
 		return err_set(err, ERR_CORRUPT, "passphrase slot is malformed");
 	cost->ops = wire_u32(&w);
 	cost->mem_kib = wire_u32(&w);
 	if (!cost_in_bounds(*cost))
-		return err_set(err, ERR_CORRUPT, "passphrase slot asks for %u passes over %u KiB, more "
-		               "or less than this program accepts", cost->ops, cost->mem_kib);
+		return err_set(err, ERR_CORRUPT,
+		               "passphrase slot asks for %u passes over %u KiB, more "
+		               "or less than this program accepts",
+		               cost->ops, cost->mem_kib);
 	return 0;
 }
 
@@ -94,7 +100,8 @@ static int open_committed(uint8_t plain[SLOT_PLAIN_BYTES], const uint8_t *slot,
 {
 	uint8_t opened[SLOT_PLAIN_BYTES];
 	if (sodium_memcmp(okm + 32, slot + COMMITMENT_AT, 32) != 0 ||
-	    seal_decrypt(opened, slot + SEALED_AT, SLOT_BYTES - SEALED_AT, slot, SEALED_AT, okm) != 0)
+	    seal_decrypt(opened, slot + SEALED_AT, SLOT_BYTES - SEALED_AT, slot, SEALED_AT, okm) !=
+	        0)
 		return err_set(err, ERR_KEY, "wrong passphrase (or the slot was altered)");
 	memcpy(plain, opened, sizeof opened);
 	sodium_memzero(opened, sizeof opened);

@@ -11,10 +11,7 @@ static const char list[WORDS][WORD_MAX + 1] = {
 #include "crypto/wordlist.inc"
 };
 
-static int compare(const void *a, const void *b)
-{
-	return strcmp(a, b);
-}
+static int compare(const void *a, const void *b) { return strcmp(a, b); }
 
 static const char *find(const char *word)
 {
@@ -31,10 +28,7 @@ void words_random_code(char out[WORDS_CODE_MAX])
 	}
 }
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
 
 struct scan {
 	const char *at, *end;
@@ -60,8 +54,8 @@ static bool next_letters(struct scan *s, char out[WORD_MAX + 1])
 
 /*
  * The next listed word, NULL at the end of the text or at anything else. Four listed words hold a
- * dash (drop-down, felt-tip, t-shirt, yo-yo); no first half of them is itself listed, so that trying
- * the pair only after the single word is never ambiguous.
+ * dash (drop-down, felt-tip, t-shirt, yo-yo). Their first halves are not listed themselves, so
+ * trying the pair only after the single word is never ambiguous.
  */
 static const char *next_word(struct scan *s)
 {
@@ -97,10 +91,7 @@ bool words_normalise(char out[WORDS_CODE_MAX], const char *text, size_t len)
 	return true;
 }
 
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 /* Levenshtein distance by rows. */
 static size_t distance(const char *a, size_t a_len, const char *b)

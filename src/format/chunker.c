@@ -10,8 +10,8 @@
 
 enum {
 	WINDOW = 48,
-	BATCH = 64,   /* positions hashed before the PRF looks at them */
-	LANES = 4,    /* of which the PRF takes so many at once */
+	BATCH = 64, /* positions hashed before the PRF looks at them */
+	LANES = 4,  /* of which the PRF takes so many at once */
 	DIGEST_BYTES = 10,
 };
 
@@ -22,26 +22,30 @@ typedef uint64_t lanes __attribute__((vector_size(LANES * sizeof(uint64_t))));
 typedef uint32_t halves __attribute__((vector_size(LANES * sizeof(uint64_t))));
 typedef int64_t signed_lanes __attribute__((vector_size(LANES * sizeof(int64_t))));
 
-struct cyclic { uint64_t high, low; };
+struct cyclic {
+	uint64_t high, low;
+};
 
 struct chunker {
 	uint64_t key[2];
-	struct cyclic in[256];    /* h(b) */
-	struct cyclic out[256];   /* x^48 h(b): what b adds when it leaves the window */
-	struct cyclic zeros;      /* hash of 48 zero bytes, so that a window can start from them */
+	struct cyclic in[256];  /* h(b) */
+	struct cyclic out[256]; /* x^48 h(b): what b adds when it leaves the window */
+	struct cyclic zeros;    /* hash of 48 zero bytes, so that a window can start from them */
 	struct cyclic hash;
-	size_t length;            /* of the current chunk so far */
-	bool avx2;                /* this processor has it */
-	uint8_t recent[WINDOW + BATCH];   /* the window, and behind it the batch being rolled in */
+	size_t length;                  /* of the current chunk so far */
+	bool avx2;                      /* this processor has it */
+	uint8_t recent[WINDOW + BATCH]; /* the window, and behind it the batch being rolled in */
 };
 
 /* Of each position in a batch; tail is SipHash's last block: length and 16 bits of the digest. */
-struct digests { uint64_t first[BATCH], tail[BATCH]; };
+struct digests {
+	uint64_t first[BATCH], tail[BATCH];
+};
 
 static struct cyclic rotated(struct cyclic h, unsigned bits)
 {
 	return (struct cyclic){ h.high << bits | h.low >> (64 - bits),
-	                        h.low << bits | h.high >> (64 - bits) };
+		                h.low << bits | h.high >> (64 - bits) };
 }
 
 static void derive(struct chunker *c, const uint8_t key[CHUNKER_KEY_BYTES])
@@ -53,7 +57,8 @@ static void derive(struct chunker *c, const uint8_t key[CHUNKER_KEY_BYTES])
 	c->key[1] = wire_u64(&w);
 	for (unsigned b = 0; b < 256; b++) {
 		uint8_t value = (uint8_t)b;
-		hash_labelled(bytes, sizeof bytes, "hf1.cut.table", key, CHUNKER_KEY_BYTES, &value, 1);
+		hash_labelled(bytes, sizeof bytes, "hf1.cut.table", key, CHUNKER_KEY_BYTES, &value,
+		              1);
 		w = wire_over(bytes, sizeof bytes);
 		c->in[b].high = wire_u64(&w);
 		c->in[b].low = wire_u64(&w);
@@ -128,9 +133,9 @@ static void roll(struct chunker *c, const uint8_t *data, size_t n, struct digest
 
 /* Macros: as arguments of functions, vectors would need an ABI that plain x86-64 does not have. */
 #define ROTATE(v, bits) ((v) << (bits) | (v) >> (64 - (bits)))
+#define SWAP 1, 0, 3, 2, 5, 4, 7, 6
 #define SWAP_HALVES(v)                                                                             \
-	(shuffle ? (lanes)__builtin_shufflevector((halves)(v), (halves)(v), 1, 0, 3, 2, 5, 4, 7, 6) \
-	         : ROTATE(v, 32))
+	(shuffle ? (lanes)__builtin_shufflevector((halves)(v), (halves)(v), SWAP) : ROTATE(v, 32))
 #define SIP_ROUND                                                                                  \
 	do {                                                                                       \
 		v0 += v1, v1 = ROTATE(v1, 13) ^ v0, v0 = SWAP_HALVES(v0);                          \
@@ -147,8 +152,10 @@ static inline __attribute__((always_inline)) size_t
 first_cut(const uint64_t key[2], const struct digests *digests, size_t n, const bool shuffle)
 {
 	const lanes zero = { 0 };
-	const lanes k0 = zero + (key[0] ^ 0x736f6d6570736575), k1 = zero + (key[1] ^ 0x646f72616e646f6d);
-	const lanes k2 = zero + (key[0] ^ 0x6c7967656e657261), k3 = zero + (key[1] ^ 0x7465646279746573);
+	const lanes k0 = zero + (key[0] ^ 0x736f6d6570736575);
+	const lanes k1 = zero + (key[1] ^ 0x646f72616e646f6d);
+	const lanes k2 = zero + (key[0] ^ 0x6c7967656e657261);
+	const lanes k3 = zero + (key[1] ^ 0x7465646279746573);
 	for (size_t i = 0; i < n; i += LANES) {
 		lanes first, tail;
 		memcpy(&first, digests->first + i, sizeof first);
@@ -174,7 +181,8 @@ first_cut(const uint64_t key[2], const struct digests *digests, size_t n, const 
 #ifdef __x86_64__
 __attribute__((target("avx2")))
 #endif
-static size_t first_cut_avx2(const uint64_t key[2], const struct digests *digests, size_t n)
+static size_t
+first_cut_avx2(const uint64_t key[2], const struct digests *digests, size_t n)
 {
 	return first_cut(key, digests, n, true);
 }
@@ -184,10 +192,7 @@ static size_t first_cut_plain(const uint64_t key[2], const struct digests *diges
 	return first_cut(key, digests, n, false);
 }
 
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 /* How many of len bytes to take at once, without crossing the minimum or the maximum. */
 static size_t next_batch(const struct chunker *c, size_t len)

@@ -10,7 +10,7 @@
  *   h(b)      128 random bits for each byte value b, from the key
  *   H(w)      sum of x^(47-i) h(w[i]) in GF(2)[x]/(x^128 + 1): rotate by one, xor (cyclic hash)
  *   digest    80 neighbouring bits of H over the last 48 bytes: H[127:64], then H[63:48]
- *   cut       if SipHash-1-3(k, digest) >> 1 is below 2^63 / 49510, at the first such byte from 16 KiB on
+ *   cut       at the first byte from 16 KiB on where SipHash-1-3(k, digest) / 2 < 2^63 / 49510
  *
  * Universal: for two different windows H(w) ^ H(w') is a sum of q_b h(b), with some q_b not 0 and
  * of degree below 48. Up to a rotation of the uniform h(b), q_b has the constant term 1; fix any 47
@@ -46,7 +46,7 @@ struct chunker;
 
 /* One stream at a time, used by one thread at a time. NULL with ERR_NOMEM. */
 struct chunker *chunker_new(const uint8_t key[CHUNKER_KEY_BYTES], struct err *err);
-void chunker_free(struct chunker *c);   /* wipes what the key became */
+void chunker_free(struct chunker *c); /* wipes what the key became */
 AUTO_FREE(chunker);
 
 /*

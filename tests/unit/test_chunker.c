@@ -62,7 +62,8 @@ struct cuts {
 };
 
 /* Where chunks end, when the stream is handed over in pieces of at most `piece` bytes. */
-static void cut(struct cuts *cuts, struct chunker *c, const uint8_t *bytes, size_t len, size_t piece)
+static void cut(struct cuts *cuts, struct chunker *c, const uint8_t *bytes, size_t len,
+                size_t piece)
 {
 	cuts->n = 0;
 	for (size_t at = 0; at < len;) {
@@ -83,7 +84,7 @@ static void assert_same(const struct cuts *a, const struct cuts *b)
 }
 
 /* made by an implementation in Python that follows the header and nothing else */
-static const size_t golden[] = { 23687, 46369, 120582, 33362, 45506,  85795,  23869, 62529,
+static const size_t golden[] = { 23687, 46369, 120582, 33362,  45506, 85795, 23869, 62529,
 	                         37511, 44397, 146904, 125847, 26134, 48650, 86419, 43657 };
 
 static void assert_golden(struct chunker *c)
@@ -119,7 +120,9 @@ static void cuts_are_the_same_without_avx2(void **state)
 static void cuts_do_not_depend_on_how_the_stream_was_split(void **state)
 {
 	(void)state;
-	static const size_t pieces[] = { 1, 2, 3, 47, 48, 49, 63, 64, 65, 4095, 16383, 16384, 100003 };
+	static const size_t pieces[] = {
+		1, 2, 3, 47, 48, 49, 63, 64, 65, 4095, 16383, 16384, 100003
+	};
 	struct cuts whole, split;
 	AUTO(chunker) c = chunker(key);
 	cut(&whole, c, data, 2 << 20, DATA);
@@ -205,6 +208,24 @@ static void a_change_before_the_last_window_leaves_the_cut_alone(void **state)
 	free(bytes);
 }
 
+static void the_minimum_itself_is_the_first_place_for_a_cut(void **state)
+{
+	(void)state;
+	AUTO(chunker) c = chunker(key);
+	/* bytes that are known to end a chunk, put where they end at the minimum or just before */
+	const uint8_t *ending = data + golden[0] - WINDOW;
+	for (size_t early = 0; early < 70; early++) {
+		uint8_t bytes[CHUNKER_MIN_BYTES] = { 0 };
+		memcpy(bytes + sizeof bytes - WINDOW - early, ending, WINDOW);
+		for (size_t piece = 1; piece <= sizeof bytes; piece *= 2) {
+			struct cuts cuts;
+			chunker_reset(c);
+			cut(&cuts, c, bytes, sizeof bytes, piece);
+			assert_int_equal(cuts.n, early == 0);
+		}
+	}
+}
+
 static void other_keys_cut_elsewhere(void **state)
 {
 	(void)state;
@@ -269,6 +290,7 @@ int main(void)
 		cmocka_unit_test(sizes_keep_their_limits_and_average_64_kib),
 		cmocka_unit_test(cuts_find_themselves_again_after_an_insertion),
 		cmocka_unit_test(a_change_before_the_last_window_leaves_the_cut_alone),
+		cmocka_unit_test(the_minimum_itself_is_the_first_place_for_a_cut),
 		cmocka_unit_test(other_keys_cut_elsewhere),
 		cmocka_unit_test(constant_data_is_cut_at_the_maximum),
 		cmocka_unit_test(less_than_a_chunk_is_no_cut),

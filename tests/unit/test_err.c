@@ -24,11 +24,14 @@ static void a_failure_is_recorded_and_its_code_returned(void **state)
 static void system_errors_are_sorted_by_what_they_mean(void **state)
 {
 	(void)state;
-	static const struct { int sys; enum err_code code; } table[] = {
-		{ ENOSPC, ERR_SPACE }, { EDQUOT, ERR_SPACE }, { EACCES, ERR_DENIED },
-		{ EPERM, ERR_DENIED }, { EROFS, ERR_DENIED }, { ENOENT, ERR_ABSENT },
+	static const struct {
+		int sys;
+		enum err_code code;
+	} table[] = {
+		{ ENOSPC, ERR_SPACE },  { EDQUOT, ERR_SPACE }, { EACCES, ERR_DENIED },
+		{ EPERM, ERR_DENIED },  { EROFS, ERR_DENIED }, { ENOENT, ERR_ABSENT },
 		{ EEXIST, ERR_EXISTS }, { ENOMEM, ERR_NOMEM }, { EIO, ERR_IO },
-		{ ENOTDIR, ERR_IO }, { ELOOP, ERR_IO },
+		{ ENOTDIR, ERR_IO },    { ELOOP, ERR_IO },
 	};
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
 		struct err err;

@@ -21,7 +21,8 @@ static void plain_is_what_b2sum_prints(void **state)
 	(void)state;
 	uint8_t out[HASH_BYTES];
 	hash_plain(out, "abc", 3);
-	assert_hex(out, sizeof out, "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319");
+	assert_hex(out, sizeof out,
+	           "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319");
 }
 
 static void without_label_and_key_it_is_blake2b_of_rfc_7693(void **state)
@@ -42,7 +43,8 @@ static void label_and_key_are_personalisation_and_key(void **state)
 	for (uint8_t i = 0; i < sizeof key; i++)
 		key[i] = i;
 	hash_labelled(out, sizeof out, "hf1.test", key, sizeof key, "abc", 3);
-	assert_hex(out, sizeof out, "4a5b61f55ffa82550bb82443baad0e5cb2f7ff7b2e20e5ca07270ac79d4baf57");
+	assert_hex(out, sizeof out,
+	           "4a5b61f55ffa82550bb82443baad0e5cb2f7ff7b2e20e5ca07270ac79d4baf57");
 }
 
 static void a_label_may_fill_all_sixteen_bytes(void **state)

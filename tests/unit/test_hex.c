@@ -35,9 +35,9 @@ static void nothing_is_the_empty_text(void **state)
 static void anything_but_the_one_spelling_is_refused_and_writes_nothing(void **state)
 {
 	(void)state;
-	static const char *const bad[] = { "", "0", "00", "000", "00000", "000000", "00 0", "00g0",
-		                           "00A0", "0x00", "00/0", "00:0", "00`0", "00\n0", "-100",
-		                           "00\2630" };
+	static const char *const bad[] = { "",     "0",     "00",   "000",    "00000", "000000",
+		                           "00 0", "00g0",  "00A0", "0x00",   "00/0",  "00:0",
+		                           "00`0", "00\n0", "-100", "00\2630" };
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		uint8_t out[2] = { 0x5a, 0x5a };
 		assert_false(hex_decode(out, sizeof out, bad[i]));

@@ -124,7 +124,8 @@ static void a_failed_replacement_leaves_the_old_file_and_nothing_beside(void **s
 	struct err err;
 	char path[PATH_MAX], inside[PATH_MAX];
 	assert_int_equal(io_make_dirs(in_folder(path, "failed/taken"), 0700, &err), 0);
-	assert_int_equal(io_write_file(in_folder(inside, "failed/taken/old"), "old", 3, 0600, &err), 0);
+	assert_int_equal(io_write_file(in_folder(inside, "failed/taken/old"), "old", 3, 0600, &err),
+	                 0);
 	assert_true(io_write_file(path, "new", 3, 0600, &err) < 0);
 	assert_non_null(strstr(err.msg, path));
 	assert_int_equal(entries("failed"), 1);

@@ -26,13 +26,12 @@ static void encoding_sorts_packs_and_escapes(void **state)
 {
 	(void)state;
 	struct err err;
-	JSON_AUTO j = json_pack("{s:i, s:[s, b, n], s:{s:I}}", "b", 1, "a", "\xc3\xbc\n", 1, "C", "z",
-	                        (json_int_t)INT64_MAX);
+	JSON_AUTO j = json_pack("{s:i, s:[s, b, n], s:{s:I}}", "b", 1, "a", "\xc3\xbc\n", 1, "C",
+	                        "z", (json_int_t)INT64_MAX);
 	AUTO(buf) out = buf_new(1000, &err);
 	assert_int_equal(json_encode(j, out, &err), 0);
-	assert_string_equal(buf_text(out, &err),
-	                    "{\"C\":{\"z\":9223372036854775807},"
-	                    "\"a\":[\"\\u00FC\\n\",true,null],\"b\":1}");
+	assert_string_equal(buf_text(out, &err), "{\"C\":{\"z\":9223372036854775807},"
+	                                         "\"a\":[\"\\u00FC\\n\",true,null],\"b\":1}");
 }
 
 static void real_numbers_cannot_be_encoded_at_any_depth(void **state)
@@ -58,8 +57,17 @@ static void encoding_respects_the_cap_and_a_failed_allocation(void **state)
 static void only_whole_objects_are_decoded(void **state)
 {
 	(void)state;
-	static const char *const bad[] = { "", "{", "[]", "1", "null", "\"a\"", "{}x", "{\"a\":1,\"a\":2}",
-		                           "{\"a\":01}", "{\"a\":\"\xff\"}", "{\"a\":99999999999999999999}" };
+	static const char *const bad[] = { "",
+		                           "{",
+		                           "[]",
+		                           "1",
+		                           "null",
+		                           "\"a\"",
+		                           "{}x",
+		                           "{\"a\":1,\"a\":2}",
+		                           "{\"a\":01}",
+		                           "{\"a\":\"\xff\"}",
+		                           "{\"a\":99999999999999999999}" };
 	struct err err;
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		assert_null(decode(bad[i], &err));
@@ -90,9 +98,12 @@ static void only_one_spelling_is_canonical(void **state)
 {
 	(void)state;
 	static const char *const other[] = {
-		"{\"b\":1,\"a\":2}", "{\"a\": 1}", "{\"a\":1}\n", " {}", "{\"a\":\"\xc3\xbc\"}",
-		"{\"a\":\"\\u00fc\"}", "{\"a\":\"\\u0041\"}", "{\"a\":\"\\/\"}", "{\"a\":-0}",
-		"{\"a\":1.0}", "{\"a\":1e2}",
+		"{\"b\":1,\"a\":2}",    "{\"a\": 1}",
+		"{\"a\":1}\n",          " {}",
+		"{\"a\":\"\xc3\xbc\"}", "{\"a\":\"\\u00fc\"}",
+		"{\"a\":\"\\u0041\"}",  "{\"a\":\"\\/\"}",
+		"{\"a\":-0}",           "{\"a\":1.0}",
+		"{\"a\":1e2}",
 	};
 	struct err err;
 	for (size_t i = 0; i < sizeof other / sizeof other[0]; i++) {

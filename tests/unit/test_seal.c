@@ -20,7 +20,9 @@ static void count_from(uint8_t *out, size_t len, unsigned first)
 		out[i] = (uint8_t)(first + i);
 }
 
-struct pair { uint8_t pk[32], sk[32], psk[32], secret[32], stanza[SEAL_STANZA_BYTES]; };
+struct pair {
+	uint8_t pk[32], sk[32], psk[32], secret[32], stanza[SEAL_STANZA_BYTES];
+};
 
 /* a fresh key pair and something sealed to it */
 static struct pair sealed_pair(void)
@@ -29,7 +31,8 @@ static struct pair sealed_pair(void)
 	seal_keypair(p.pk, p.sk);
 	count_from(p.psk, sizeof p.psk, 200);
 	count_from(p.secret, sizeof p.secret, 50);
-	assert_int_equal(seal_stanza(p.stanza, p.secret, p.pk, p.psk, context, sizeof context - 1), 0);
+	assert_int_equal(seal_stanza(p.stanza, p.secret, p.pk, p.psk, context, sizeof context - 1),
+	                 0);
 	return p;
 }
 
@@ -62,16 +65,33 @@ static void a_stanza_of_another_implementation_opens(void **state)
 	(void)state;
 	struct pair p;
 	assert_true(hex_decode(p.stanza, sizeof p.stanza,
-	                       "01018400af1f75221af0cbb4f5cb316ad0bec4395714769d116bf76436ae74bc793d2c30"
-	                       "ad1903c59ac5273805c7e2698b410c36575f0d0c42f172dcedc4bc3973927cb21071560d"
-	                       "a3fe45a527122a2acdf1a64ce315fc430c75c3b33bfa55187159c405256073ab959d52fc"
-	                       "02085a3083d59908501b52dd1f1d7682f1339ce55777aa3e"));
+	                       "01018400af1f75221af0cbb4f5cb316ad0bec4395714769d116bf76436ae74bc"
+	                       "793d2c30ad1903c59ac5273805c7e2698b410c36575f0d0c42f172dcedc4bc39"
+	                       "73927cb21071560da3fe45a527122a2acdf1a64ce315fc430c75c3b33bfa5518"
+	                       "7159c405256073ab959d52fc02085a3083d59908501b52dd1f1d7682f1339ce5"
+	                       "5777aa3e"));
 	count_from(p.sk, sizeof p.sk, 1);
 	count_from(p.psk, sizeof p.psk, 200);
 	uint8_t out[32], expected[32];
 	count_from(expected, sizeof expected, 50);
 	assert_int_equal(reopen(&p, out), SEAL_OPENED);
 	assert_memory_equal(out, expected, sizeof out);
+}
+
+/* what somebody who knows the keys could make, so that one stanza opens for two of them */
+static void a_ciphertext_that_opens_is_refused_without_its_commitment(void **state)
+{
+	(void)state;
+	struct pair p;
+	assert_true(hex_decode(p.stanza, sizeof p.stanza,
+	                       "01018400af1f75221af0cbb4f5cb316ad0bec4395714769d116bf76436ae74bc"
+	                       "793d2c30ad1903c59ac5273805c7e2698b410c36000000000000000000000000"
+	                       "0000000000000000000000000000000000000000e315fc430c75c3b33bfa5518"
+	                       "7159c405256073ab959d52fc02085a3083d599083bcecad14c2224ab8dad48df"
+	                       "3c68910d"));
+	count_from(p.sk, sizeof p.sk, 1);
+	count_from(p.psk, sizeof p.psk, 200);
+	assert_refused(&p, SEAL_DAMAGED);
 }
 
 static void public_key_and_its_id_are_as_frozen(void **state)
@@ -102,7 +122,8 @@ static void sealing_twice_shows_nothing_equal(void **state)
 {
 	(void)state;
 	struct pair p = sealed_pair(), q = p;
-	assert_int_equal(seal_stanza(q.stanza, q.secret, q.pk, q.psk, context, sizeof context - 1), 0);
+	assert_int_equal(seal_stanza(q.stanza, q.secret, q.pk, q.psk, context, sizeof context - 1),
+	                 0);
 	for (size_t at = 20; at + 16 <= SEAL_STANZA_BYTES; at += 16)
 		assert_memory_not_equal(p.stanza + at, q.stanza + at, 16);
 }
@@ -283,6 +304,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_sealed_secret_comes_back),
 		cmocka_unit_test(a_stanza_of_another_implementation_opens),
+		cmocka_unit_test(a_ciphertext_that_opens_is_refused_without_its_commitment),
 		cmocka_unit_test(public_key_and_its_id_are_as_frozen),
 		cmocka_unit_test(the_layout_is_that_of_the_header),
 		cmocka_unit_test(sealing_twice_shows_nothing_equal),

@@ -64,16 +64,32 @@ static void a_slot_of_another_implementation_opens(void **state)
 	(void)state;
 	uint8_t slot[SLOT_BYTES], plain[SLOT_PLAIN_BYTES], expected[SLOT_PLAIN_BYTES];
 	assert_true(hex_decode(slot, sizeof slot,
-	                       "4846534c4f543100010000000100000000200000030405060708090a0b0c0d0e0f101112"
-	                       "e69c0e8f8dc121e6ea1b0171692b241df070c9b767ec894ebfdd59abca02be554d4e4f50"
-	                       "5152535455565758595a5b5c5d5e5f606162636470edaac0af7285dac9ade8721dd95ae5"
-	                       "58a8cbf0ffaeccc962725ef99e6fc0de675335745604fdcd4b61f09248111e4b4f5710d4"
-	                       "37781711f90e2722c35187c8f221bb1d19eef61812625f1c929d3291e87dc35ce4041086"
-	                       "3c3344422d6a4abc81eb9520e8a941b61212b1950be03e2620a0befb6d60c3e515e53a19"
-	                       "ae824ce0"));
+	                       "4846534c4f543100010000000100000000200000030405060708090a0b0c0d0e"
+	                       "0f101112e69c0e8f8dc121e6ea1b0171692b241df070c9b767ec894ebfdd59ab"
+	                       "ca02be554d4e4f505152535455565758595a5b5c5d5e5f606162636470edaac0"
+	                       "af7285dac9ade8721dd95ae558a8cbf0ffaeccc962725ef99e6fc0de67533574"
+	                       "5604fdcd4b61f09248111e4b4f5710d437781711f90e2722c35187c8f221bb1d"
+	                       "19eef61812625f1c929d3291e87dc35ce40410863c3344422d6a4abc81eb9520"
+	                       "e8a941b61212b1950be03e2620a0befb6d60c3e515e53a19ae824ce0"));
 	count_up(expected);
 	assert_int_equal(decode(plain, slot, sizeof slot), 0);
 	assert_memory_equal(plain, expected, sizeof plain);
+}
+
+/* what somebody who knows the passphrase could make, so that one slot opens for two of them */
+static void a_ciphertext_that_opens_is_refused_without_its_commitment(void **state)
+{
+	(void)state;
+	uint8_t slot[SLOT_BYTES];
+	assert_true(hex_decode(slot, sizeof slot,
+	                       "4846534c4f543100010000000100000000200000030405060708090a0b0c0d0e"
+	                       "0f10111200000000000000000000000000000000000000000000000000000000"
+	                       "000000004d4e4f505152535455565758595a5b5c5d5e5f606162636470edaac0"
+	                       "af7285dac9ade8721dd95ae558a8cbf0ffaeccc962725ef99e6fc0de67533574"
+	                       "5604fdcd4b61f09248111e4b4f5710d437781711f90e2722c35187c8f221bb1d"
+	                       "19eef61812625f1c929d3291e87dc35ce40410863c3344422d6a4abc81eb9520"
+	                       "e8a941b61212b1950be03e260c99ba59ed472cee4271336722070f5e"));
+	assert_refused(slot, sizeof slot, ERR_KEY);
 }
 
 static void salt_and_nonce_are_fresh_each_time(void **state)
@@ -106,7 +122,7 @@ static void every_flipped_byte_of_a_slot_is_noticed(void **state)
 	make(slot);
 	for (size_t at = 0; at < sizeof slot; at++) {
 		/* a little more memory (16, 17) stays within bounds, but makes another key */
-		enum err_code expected = at == 8 || at == 9                        ? ERR_NEWER
+		enum err_code expected = at == 8 || at == 9                ? ERR_NEWER
 		                         : at < 20 && at != 16 && at != 17 ? ERR_CORRUPT
 		                                                           : ERR_KEY;
 		slot[at] ^= 0x80;
@@ -135,12 +151,9 @@ static void a_cost_out_of_bounds_is_refused_before_argon2_runs(void **state)
 {
 	(void)state;
 	static const struct slot_cost bad[] = {
-		{ 0, SLOT_MEM_KIB_MIN },
-		{ SLOT_OPS_MAX + 1, SLOT_MEM_KIB_MIN },
-		{ UINT32_MAX, SLOT_MEM_KIB_MIN },
-		{ 1, 0 },
-		{ 1, SLOT_MEM_KIB_MIN - 1 },
-		{ 1, SLOT_MEM_KIB_MAX + 1 },
+		{ 0, SLOT_MEM_KIB_MIN },          { SLOT_OPS_MAX + 1, SLOT_MEM_KIB_MIN },
+		{ UINT32_MAX, SLOT_MEM_KIB_MIN }, { 1, 0 },
+		{ 1, SLOT_MEM_KIB_MIN - 1 },      { 1, SLOT_MEM_KIB_MAX + 1 },
 		{ UINT32_MAX, UINT32_MAX },
 	};
 	uint8_t slot[SLOT_BYTES];
@@ -185,9 +198,11 @@ static void no_slot_is_made_with_an_unusable_cost_or_passphrase(void **state)
 	assert_int_equal(slot_encode(slot, plain, "x", 1, small, &err), ERR_INVALID);
 	assert_int_equal(slot_encode(slot, plain, "x", 1, slow, &err), ERR_INVALID);
 	assert_int_equal(slot_encode(slot, plain, "", 0, cheap, &err), ERR_INVALID);
-	assert_int_equal(slot_encode(slot, plain, too_long, sizeof too_long, cheap, &err), ERR_INVALID);
+	assert_int_equal(slot_encode(slot, plain, too_long, sizeof too_long, cheap, &err),
+	                 ERR_INVALID);
 	make(slot);
-	assert_int_equal(slot_decode(plain, slot, sizeof slot, too_long, sizeof too_long, &err), ERR_KEY);
+	assert_int_equal(slot_decode(plain, slot, sizeof slot, too_long, sizeof too_long, &err),
+	                 ERR_KEY);
 }
 
 static void the_longest_passphrase_works(void **state)
@@ -224,6 +239,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_passphrase_opens_its_slot),
 		cmocka_unit_test(a_slot_of_another_implementation_opens),
+		cmocka_unit_test(a_ciphertext_that_opens_is_refused_without_its_commitment),
 		cmocka_unit_test(salt_and_nonce_are_fresh_each_time),
 		cmocka_unit_test(a_wrong_passphrase_is_a_key_error),
 		cmocka_unit_test(every_flipped_byte_of_a_slot_is_noticed),

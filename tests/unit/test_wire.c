@@ -48,7 +48,10 @@ static void varints_come_back_at_every_length(void **state)
 static void varints_that_are_not_the_shortest_or_too_long_are_bad(void **state)
 {
 	(void)state;
-	static const struct { uint8_t bytes[11]; size_t len; } bad[] = {
+	static const struct {
+		uint8_t bytes[11];
+		size_t len;
+	} bad[] = {
 		{ { 0x80, 0x00 }, 2 },
 		{ { 0xff, 0x80, 0x00 }, 3 },
 		{ { 0x80 }, 1 },

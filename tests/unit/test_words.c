@@ -58,12 +58,22 @@ static void anything_else_is_somebodys_own_passphrase(void **state)
 {
 	(void)state;
 	static const char *const own[] = {
-		"", " ", "-", "abacus", "abacus zoom acid able wolf", "abacus zoom acid able wolf t",
-		"abacus zoom acid able wolf unit unit", "abacus zoom acid able wolf unitt",
-		"abacus zoom acid able wolf unit!", "abacus,zoom,acid,able,wolf,unit",
-		"abacus zoom acid able wolf unit 7", "abacuszoom acid able wolf unit unit",
-		"abacus zoom acid able wolf extraordinarily", "abacus zoom acid able wolf \xc3\xbcnit",
-		"drop drop drop drop drop drop", "extraordinarily-extraordinarily",
+		"",
+		" ",
+		"-",
+		"abacus",
+		"abacus zoom acid able wolf",
+		"abacus zoom acid able wolf t",
+		"abacus zoom acid able wolf unit unit",
+		"abacus zoom acid able wolf unitt",
+		"abacus zoom acid able wolf unit!",
+		"abacus,zoom,acid,able,wolf,unit",
+		"abacus zoom acid able wolf unit 7",
+		"abacuszoom acid able wolf unit unit",
+		"abacus zoom acid able wolf extraordinarily",
+		"abacus zoom acid able wolf \xc3\xbcnit",
+		"drop drop drop drop drop drop",
+		"extraordinarily-extraordinarily",
 	};
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
 		char out[WORDS_CODE_MAX] = "untouched";
@@ -86,9 +96,9 @@ static void a_mistyped_word_finds_its_neighbour(void **state)
 {
 	(void)state;
 	static const char *const typos[][2] = {
-		{ "abacus", "abacus" }, { "ABACUS", "abacus" }, { "abacsu", "abacus" },
-		{ "abbacus", "abacus" }, { "abcus", "abacus" }, { "zookeper", "zookeeper" },
-		{ "felttip", "felt-tip" }, { "yoyo", "yoyo" }, { "dropdown", "drop-down" },
+		{ "abacus", "abacus" },    { "ABACUS", "abacus" }, { "abacsu", "abacus" },
+		{ "abbacus", "abacus" },   { "abcus", "abacus" },  { "zookeper", "zookeeper" },
+		{ "felttip", "felt-tip" }, { "yoyo", "yoyo" },     { "dropdown", "drop-down" },
 	};
 	for (size_t i = 0; i < sizeof typos / sizeof typos[0]; i++) {
 		const char *nearest = words_nearest(typos[i][0], strlen(typos[i][0]));
