@@ -124,6 +124,12 @@ static bool fills_frame(size_t len, const struct zone_extent *e, size_t room)
 	return e->offset == 0 && len == PACK_FRAME_PLAIN_MAX && room >= PACK_FRAME_PLAIN_MAX;
 }
 
+static void consumed(const struct job *j, const struct zone_extent *e)
+{
+	if (e->pack != UINT32_MAX)
+		fetch_consumed(j->o->fetch, e->pack, e->count);
+}
+
 static int fill_extent(struct worker *w, const struct zone_extent *e, uint8_t *to, size_t room,
                        struct err *err)
 {
@@ -144,7 +150,7 @@ static int fill_extent(struct worker *w, const struct zone_extent *e, uint8_t *t
 			return err_set(err, ERR_CORRUPT, "frame %u is shorter than its runs", e->frame);
 		memcpy(to, c->plain + e->offset, len);
 	}
-	fetch_consumed(w->job->o->fetch, e->pack, e->count);
+	consumed(w->job, e);
 	return 0;
 }
 
@@ -153,15 +159,15 @@ static int fill_region(struct worker *w, uint32_t number, struct region *r, stru
 	struct job *j = w->job;
 	const struct zone *z = j->zone;
 	uint32_t per = zone_region_units(&j->file);
-	if (j->o->reuse) {
-		int rc = j->o->reuse(j->o->arg, r->offset, r->data, r->len, err);
-		if (rc != 0)
-			return rc < 0 ? rc : 0;
-	}
+	int kept = j->o->reuse ? j->o->reuse(j->o->arg, r->offset, r->data, r->len, err) : 0;
+	if (kept < 0)
+		return kept;
 	for (uint32_t i = z->starts[number]; i < z->starts[number + 1]; i++) {
 		const struct zone_extent *e = &z->extents[i];
 		size_t at = (size_t)(e->unit - number * per) * j->file.unit_bytes;
-		if (fill_extent(w, e, r->data + at, REGION - at, err) != 0)
+		if (kept)
+			consumed(j, e);
+		else if (fill_extent(w, e, r->data + at, REGION - at, err) != 0)
 			return err->code;
 	}
 	return 0;
