@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/choice.h"
 #include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/output.h"
-#include "cli/target.h"
 #include "cli/text.h"
 #include "holdfast/err.h"
 
@@ -40,7 +40,7 @@ static int visit(void *arg, enum diff_change change, const char *path, uint64_t 
 }
 
 /* The other snapshot's name: what is behind '@', or the whole operand. */
-static int parse_other(const struct target *t, const char *operand, const char **spec,
+static int parse_other(const struct choice *t, const char *operand, const char **spec,
                        struct err *err)
 {
 	struct store_spec other;
@@ -56,13 +56,13 @@ static int parse_other(const struct target *t, const char *operand, const char *
 	               t->store->label, other.store);
 }
 
-static int compare(struct cli *cli, const struct target *older, uint64_t newer, struct err *err)
+static int compare(struct cli *cli, const struct choice *older, uint64_t newer, struct err *err)
 {
 	struct diff d = { cli->options.json, 0 };
 	bool exact = true;
 	if (snapshot_diff(cli->vault, &older->store->info, older->snapshot.seq, newer, visit, &d,
 	                  &exact, err) != 0)
-		return target_wrap(cli, older->store->label, err);
+		return choice_wrap(cli, older->store->label, err);
 	if (!exact)
 		output_note("the two were made under different page keys: contents are compared by "
 		            "length and time only");
@@ -74,13 +74,13 @@ static int compare(struct cli *cli, const struct target *older, uint64_t newer, 
 static int run(struct cli *cli, struct err *err)
 {
 	const struct options *o = &cli->options;
-	TARGET_AUTO older = { 0 };
+	CHOICE_AUTO older = { 0 };
 	struct snapshot_info newer;
 	const char *spec;
 	if (options_operands(o, &cmd_diff, 1, 2, err) != 0 ||
-	    target_open(cli, o->operands[0], &older, err) != 0 ||
+	    choice_open(cli, o->operands[0], &older, err) != 0 ||
 	    parse_other(&older, o->n_operands > 1 ? o->operands[1] : NULL, &spec, err) != 0 ||
-	    target_select(cli, older.store, spec, &newer, err) != 0)
+	    choice_select(cli, older.store, spec, &newer, err) != 0)
 		return err->code;
 	return compare(cli, &older, newer.seq, err);
 }

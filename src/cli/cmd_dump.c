@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "cli/choice.h"
 #include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/live.h"
 #include "cli/output.h"
 #include "cli/stop.h"
-#include "cli/target.h"
 #include "holdfast/err.h"
 #include "holdfast/restore.h"
 #include "source/sqlite_dump.h"
@@ -32,7 +32,7 @@ static const struct option_spec options[] = {
 
 struct dump {
 	struct cli *cli;
-	struct target target;
+	struct choice choice;
 	const char *path;
 	bool degraded;
 };
@@ -46,12 +46,12 @@ static inline void sink_scope_end(struct sink **k)
 static int stream(struct dump *d, struct sink *sink, struct err *err)
 {
 	struct restore_result result = { 0 };
-	if (restore_to_sink(d->cli->vault, &d->target.store->info, d->target.snapshot.seq, d->path,
+	if (restore_to_sink(d->cli->vault, &d->choice.store->info, d->choice.snapshot.seq, d->path,
 	                    sink, cli_progress(d->cli), &result, err) != 0)
-		return target_wrap(d->cli, d->target.store->label, err);
+		return choice_wrap(d->cli, d->choice.store->label, err);
 	live_clear();
 	if (result.warning.code != ERR_NONE) {
-		target_wrap(d->cli, d->target.store->label, &result.warning);
+		choice_wrap(d->cli, d->choice.store->label, &result.warning);
 		output_error(&result.warning);
 		d->degraded = true;
 	}
@@ -90,10 +90,10 @@ static int count_file(void *arg, const struct snapshot_file *file, struct err *e
 static int check_single(struct dump *d, struct err *err)
 {
 	struct count c = { d->path, 0, 0 };
-	const char *store = d->target.store->label;
-	if (snapshot_files(d->cli->vault, &d->target.store->info, d->target.snapshot.seq,
+	const char *store = d->choice.store->label;
+	if (snapshot_files(d->cli->vault, &d->choice.store->info, d->choice.snapshot.seq,
 	                   count_file, &c, NULL, err) != 0)
-		return target_wrap(d->cli, store, err);
+		return choice_wrap(d->cli, store, err);
 	if (c.files == 1 && c.others == 0)
 		return 0;
 	if (c.files + c.others == 0) {
@@ -164,7 +164,7 @@ static int dump_table(struct dump *d, const char *table, const char *temp, struc
 	stop_will_remove(file, folder);
 	int rc = restore_into(d, file, err);
 	if (rc == 0 && sqlite_dump_table(file, table, STDOUT_FILENO, err) != 0)
-		rc = target_wrap(d->cli, d->target.store->label, err);
+		rc = choice_wrap(d->cli, d->choice.store->label, err);
 	drop_folder(folder);
 	stop_will_remove(NULL, NULL);
 	return rc;
@@ -186,11 +186,11 @@ static int run(struct cli *cli, struct err *err)
 		return err->code;
 	if (o->own[TABLE] && o->own[ARCHIVE])
 		return err_set(err, ERR_INVALID, "dump: --table and --archive exclude each other");
-	if (target_open(cli, o->operands[0], &d.target, err) != 0)
+	if (choice_open(cli, o->operands[0], &d.choice, err) != 0)
 		return err->code;
 	int rc = o->own[TABLE] ? dump_table(&d, o->own[TABLE], o->own[TEMP], err)
 	                       : dump_files(&d, o->own[ARCHIVE], err);
-	target_free(&d.target);
+	choice_free(&d.choice);
 	return rc != 0 ? rc : d.degraded ? EXIT_DEGRADED : EXIT_DONE;
 }
 

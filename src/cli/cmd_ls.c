@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "cli/choice.h"
 #include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/table.h"
-#include "cli/target.h"
 #include "cli/text.h"
 #include "holdfast/err.h"
 
@@ -82,18 +82,18 @@ static int print_facts(const struct cli *cli, char *facts, struct err *err)
 
 static int run(struct cli *cli, struct err *err)
 {
-	TARGET_AUTO target = { 0 };
+	CHOICE_AUTO choice = { 0 };
 	char *facts = NULL;
 	if (options_operands(&cli->options, &cmd_ls, 1, 1, err) != 0 ||
-	    target_open(cli, cli->options.operands[0], &target, err) != 0)
+	    choice_open(cli, cli->options.operands[0], &choice, err) != 0)
 		return err->code;
 	AUTO(table) t = table_new("llrll", err);
 	if (!t)
 		return err->code;
 	struct listing l = { cli->options.json ? NULL : t };
-	if (snapshot_files(cli->vault, &target.store->info, target.snapshot.seq, visit, &l, &facts,
+	if (snapshot_files(cli->vault, &choice.store->info, choice.snapshot.seq, visit, &l, &facts,
 	                   err) != 0)
-		return target_wrap(cli, target.store->label, err);
+		return choice_wrap(cli, choice.store->label, err);
 	table_print(t);
 	int rc = print_facts(cli, facts, err);
 	free(facts);

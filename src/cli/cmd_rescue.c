@@ -2,11 +2,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "cli/choice.h"
 #include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/stores.h"
-#include "cli/target.h"
 #include "cli/text.h"
 #include "holdfast/err.h"
 #include "holdfast/restore.h"
@@ -22,7 +22,7 @@ static int report(struct cli *cli, const struct store_entry *store, struct resto
                   struct err *err)
 {
 	char size[TEXT_MAX];
-	target_wrap(cli, store->label, &r->warning);
+	choice_wrap(cli, store->label, &r->warning);
 	if (r->warning.code != ERR_NONE)
 		output_error(&r->warning);
 	if (cli->options.json && output_json(json_pack("{s:o, s:I, s:I, s:I, s:o}", "store",
@@ -57,7 +57,7 @@ static int run(struct cli *cli, struct err *err)
 		return err->code;
 	if (restore_rescue(cli->vault, &store->info, o->own[TO], cli_progress(cli), &result,
 	                   err) != 0)
-		return target_wrap(cli, store->label, err);
+		return choice_wrap(cli, store->label, err);
 	return report(cli, store, &result, err);
 }
 

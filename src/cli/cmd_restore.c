@@ -86,7 +86,7 @@ static int report(struct cli *cli, const struct restore_job *job, struct restore
 {
 	char when[TEXT_MAX], size[TEXT_MAX], took[TEXT_MAX], target[4 * sizeof r->target];
 	if (r->warning.code != ERR_NONE) {
-		target_wrap(cli, job->store->label, &r->warning);
+		choice_wrap(cli, job->store->label, &r->warning);
 		output_error(&r->warning);
 	}
 	if (cli->options.json)
@@ -117,7 +117,7 @@ static int explain(struct cli *cli, const struct restore_job *job, struct err *e
 		              "NAME.before-restore)");
 	if (err->code == ERR_SPACE && !err->hint[0])
 		err_hint(err, "another --to, or a part of it with --path");
-	return target_wrap(cli, job->store->label, err);
+	return choice_wrap(cli, job->store->label, err);
 }
 
 static int restore_one(struct cli *cli, const struct restore_job *job, bool *degraded,

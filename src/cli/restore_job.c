@@ -61,7 +61,7 @@ static int set_home(struct cli *cli, struct restore_job *job, struct err *err)
 		return set_to(job, ".", NULL, err);
 	err_set(err, ERR_INVALID, "no folder to restore into is given");
 	err_hint(err, "add --to DIR");
-	return target_wrap(cli, job->store->label, err);
+	return choice_wrap(cli, job->store->label, err);
 }
 
 static int look_at_file(void *arg, const struct snapshot_file *file, struct err *err)
@@ -103,7 +103,7 @@ static int place_below(struct cli *cli, struct restore_job *job, const char *to,
 	if (is_folder_name(job->store->label))
 		return set_to(job, to, job->store->label, err);
 	err_set(err, ERR_INVALID, "its name cannot be a folder's name; restore it alone");
-	return target_wrap(cli, job->store->label, err);
+	return choice_wrap(cli, job->store->label, err);
 }
 
 /* Single files side by side in one folder, unless two have one name; trees each in their own. */
@@ -113,7 +113,7 @@ static int spread(struct cli *cli, struct restore_jobs *list, const char *to, st
 		struct restore_job *job = &list->jobs[i];
 		if (snapshot_files(cli->vault, &job->store->info, job->snapshot.seq, look_at_file,
 		                   job, NULL, err) != 0)
-			return target_wrap(cli, job->store->label, err);
+			return choice_wrap(cli, job->store->label, err);
 	}
 	for (size_t i = 0; i < list->n; i++) {
 		struct restore_job *job = &list->jobs[i];
@@ -154,7 +154,7 @@ static int make_jobs(struct cli *cli, struct restore_jobs *list, const char *sna
 			                    &settings);
 			job->source = settings.source;
 		}
-		if (target_select(cli, job->store, snapshot, &job->snapshot, err) != 0)
+		if (choice_select(cli, job->store, snapshot, &job->snapshot, err) != 0)
 			return err->code;
 	}
 	return 0;

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "base/scope.h"
-#include "cli/target.h"
+#include "cli/choice.h"
 #include "holdfast/source.h"
 
 struct err;

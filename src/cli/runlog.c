@@ -34,14 +34,27 @@ static int rotate(const char *state_dir, const char *path, struct err *err)
 	return rename(path, old) == 0 ? 0 : err_sys(err, "%s", old);
 }
 
+/* A crash or a full disk may have left half a line, which must not swallow the next. */
+static int end_torn_line(int fd, struct err *err)
+{
+	off_t end = lseek(fd, 0, SEEK_END);
+	char last = '\n';
+	size_t got;
+	if (end > 0 && io_pread(fd, &last, 1, (uint64_t)end - 1, &got, err) != 0)
+		return err->code;
+	return last == '\n' ? 0 : io_write(fd, "\n", 1, err);
+}
+
 static int append(const char *path, const struct buf *line, struct err *err)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_sys(err, "%s", path);
 	/* two runs may end at once */
 	flock(fd, LOCK_EX);
-	int rc = io_write(fd, line->bytes, line->len, err);
+	int rc = end_torn_line(fd, err);
+	if (rc == 0)
+		rc = io_write(fd, line->bytes, line->len, err);
 	if (rc == 0)
 		rc = io_close(&fd, err);
 	io_drop(&fd);

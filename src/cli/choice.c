@@ -1,4 +1,4 @@
-#include "cli/target.h"
+#include "cli/choice.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,13 +8,13 @@
 #include "cli/output.h"
 #include "holdfast/err.h"
 
-void target_free(struct target *t)
+void choice_free(struct choice *c)
 {
-	stores_free(t->stores);
-	t->stores = NULL;
+	stores_free(c->stores);
+	c->stores = NULL;
 }
 
-int target_wrap(const struct cli *cli, const char *store, struct err *err)
+int choice_wrap(const struct cli *cli, const char *store, struct err *err)
 {
 	char prefix[VAULT_NAME_MAX + 120];
 	size_t len = strlen(store);
@@ -31,24 +31,24 @@ int target_wrap(const struct cli *cli, const char *store, struct err *err)
 	return err->code;
 }
 
-int target_select(struct cli *cli, const struct store_entry *store, const char *spec,
+int choice_select(struct cli *cli, const struct store_entry *store, const char *spec,
                   struct snapshot_info *out, struct err *err)
 {
 	if (snapshot_select(cli->vault, &store->info, spec, out, err) != 0)
-		return target_wrap(cli, store->label, err);
+		return choice_wrap(cli, store->label, err);
 	return 0;
 }
 
-int target_open(struct cli *cli, const char *operand, struct target *out, struct err *err)
+int choice_open(struct cli *cli, const char *operand, struct choice *out, struct err *err)
 {
 	struct store_spec spec;
-	*out = (struct target){ 0 };
+	*out = (struct choice){ 0 };
 	if (stores_parse_spec(operand, &spec, err) != 0 || cli_open(cli, err) != 0 ||
 	    cli_unlock(cli, err) != 0)
 		return err->code;
 	AUTO(stores) list = stores_load(cli, STORES_AS_THEY_ARE, err);
 	const struct store_entry *store = list ? stores_one(list, spec.store, err) : NULL;
-	if (!store || target_select(cli, store, spec.snapshot, &out->snapshot, err) != 0)
+	if (!store || choice_select(cli, store, spec.snapshot, &out->snapshot, err) != 0)
 		return err->code;
 	out->store = store;
 	out->stores = TAKE(list);
