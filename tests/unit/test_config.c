@@ -249,7 +249,7 @@ static void what_is_no_section_and_no_entry_is_refused(void **state)
 	expect_refused("url = x\n", "t.conf:1: 'url' stands before any section", NULL);
 	expect_refused("[vault]\nurl: x\n", "t.conf:2: ':' where '=' is expected", NULL);
 	expect_refused("[vault]\n= x\n", "t.conf:2: a key is missing before '='", NULL);
-	expect_refused("[vault]\nurl =\n", "t.conf:2: 'url' in [vault]: '' is not some text", NULL);
+	expect_refused("[store a]\nuser =\n", "t.conf:2: 'user' in [store a]: '' is not some text", NULL);
 	expect_refused("[vault]\nurl = a\033[2Jb\n", "t.conf:2: a control character", NULL);
 }
 
