@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TREE_HOLE = 64 << 20, TREE_DEEP = 4090 };
+enum { TREE_HOLE = 64 << 20, TREE_TAIL = 30 * 4096, TREE_DEEP = 4090 };
 
 static inline bool tree_file(int folder, const char *name, const void *data, size_t len)
 {
@@ -33,7 +33,7 @@ static inline bool tree_make_sparse(int folder)
 {
 	int fd = openat(folder, "sparse", O_WRONLY | O_CREAT, 0600);
 	bool done = fd >= 0 && pwrite(fd, "head", 4, 0) == 4 && pwrite(fd, "x", 1, TREE_HOLE) == 1 &&
-	            ftruncate(fd, TREE_HOLE + 123456) == 0;
+	            ftruncate(fd, TREE_HOLE + TREE_TAIL) == 0;
 	close(fd);
 	return done;
 }
