@@ -22,11 +22,6 @@ enum {
 	SMALL_AT_ONCE = 8,
 };
 
-const char *snapshot_kind_text(enum snapshot_kind kind)
-{
-	return head_kind_text((enum head_kind)kind);
-}
-
 /* ---- one page file ---- */
 
 static uint32_t choose_unit(const struct session *s, const struct source_entry *e)
