@@ -4,6 +4,8 @@
 #include <string.h>
 
 static const double fetch_limit = 1.5;
+/* A store that changes by more than this empties its packs by itself. */
+static const double churn_limit = 0.5;
 enum { COUNT_FACTOR = 2, COUNT_FLOOR = 256 };
 
 struct rank {
@@ -36,6 +38,8 @@ void evacuation_choose(const struct evacuation_pack *packs, size_t n, double chu
 	if (!order)
 		return;
 	double used = 0, staying = 0, moved = 0;
+	if (churn > churn_limit)
+		churn = churn_limit;
 	for (size_t i = 0; i < n; i++) {
 		order[i] = rank_of(&packs[i], i);
 		used += order[i].used;

@@ -18,8 +18,8 @@ struct evacuation_pack {
 	uint64_t weight, live;   /* what it holds, and of that what is in use, in one unit */
 };
 
-/* chosen[i] says whether packs[i] is to be emptied; churn is 0..1. Without memory for its order
- * nothing is chosen: then it waits for the next run. */
+/* chosen[i] says whether packs[i] is to be emptied; churn is 0..1, above 0.5 it counts as 0.5.
+ * Without memory for its order nothing is chosen: then it waits for the next run. */
 void evacuation_choose(const struct evacuation_pack *packs, size_t n, double churn,
                        uint64_t full_packs, bool *chosen);
 

@@ -70,6 +70,15 @@ static void expected_churn_takes_its_share_of_the_limit(void **state)
 	assert_true(count(busy, 10) > 0);
 }
 
+static void packs_in_full_use_never_move_for_churn(void **state)
+{
+	(void)state;
+	struct evacuation_pack p[] = { pack(100), pack(100), pack(100) };
+	bool chosen[3];
+	evacuation_choose(p, 3, 1.0, 3, chosen);
+	assert_int_equal(count(chosen, 3), 0);
+}
+
 static void many_small_packs_are_merged(void **state)
 {
 	(void)state;
@@ -146,6 +155,7 @@ int main(void)
 		cmocka_unit_test(nothing_moves_while_packs_are_full),
 		cmocka_unit_test(the_emptiest_move_until_the_limit_holds),
 		cmocka_unit_test(expected_churn_takes_its_share_of_the_limit),
+		cmocka_unit_test(packs_in_full_use_never_move_for_churn),
 		cmocka_unit_test(many_small_packs_are_merged),
 		cmocka_unit_test(packs_without_use_go_first),
 		cmocka_unit_test(nothing_in_use_and_no_packs_end_well),
