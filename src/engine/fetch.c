@@ -19,8 +19,8 @@
 #include "vault/vault.h"
 
 enum {
-	PIECE_BYTES = 1 << 20,
-	PIECES = 20,
+	PIECE_BYTES = 512 << 10,
+	PIECES = 48,
 	WHOLE_MAX = 3,               /* packs in memory */
 	TAIL_READ = 64 << 10,
 };
@@ -66,6 +66,8 @@ struct fetch {
 	bool running, ending;
 	uint32_t *order;
 	uint32_t order_n, order_at, resident;
+	uint8_t *spare[WHOLE_MAX];         /* memory of packs that are done with: clearing pages costs */
+	unsigned n_spare;
 	struct err why;                    /* of a whole pack that failed */
 	uint32_t broken;
 };
@@ -117,7 +119,7 @@ static void stop_ahead(struct fetch *f)
 static void drop_memory(struct fetch *f, struct pack_entry *p)
 {
 	if (p->memory) {
-		munmap(p->memory, PACK_BYTES);
+		f->spare[f->n_spare++] = p->memory;
 		f->resident--;
 	}
 	p->memory = NULL;
@@ -133,6 +135,8 @@ void fetch_free(struct fetch *f)
 		drop_memory(f, &f->packs[i]);
 		pack_trailer_free(f->packs[i].trailer);
 	}
+	while (f->n_spare > 0)
+		munmap(f->spare[--f->n_spare], PACK_BYTES);
 	for (size_t i = 0; i < PIECES; i++)
 		if (f->pieces[i].bytes)
 			munmap(f->pieces[i].bytes, PIECE_BYTES);
@@ -316,8 +320,10 @@ static void *read_ahead(void *arg)
 		struct err err = { 0 };
 		p->state = LOADING;
 		f->resident++;
+		uint8_t *memory = f->n_spare ? f->spare[--f->n_spare] : NULL;
 		pthread_mutex_unlock(&f->lock);
-		uint8_t *memory = map_memory(PACK_BYTES, &err);
+		if (!memory)
+			memory = map_memory(PACK_BYTES, &err);
 		int rc = memory ? fetch_verify(f, pack, memory, &err) : err.code;
 		pthread_mutex_lock(&f->lock);
 		p->memory = memory;

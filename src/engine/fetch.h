@@ -3,7 +3,7 @@
  *
  * Packs that `fetch_plan` announces as dense are read whole by a thread that runs ahead, and their
  * hash is verified; they leave memory when all that was announced of them was consumed. Everything
- * else is read in aligned pieces of 1 MiB, so that requests show nothing of where frames lie.
+ * else is read in aligned pieces of 512 KiB, so that requests show nothing of where frames lie.
  * Messages name the pack's object.
  */
 #ifndef FETCH_H

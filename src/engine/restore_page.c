@@ -8,6 +8,7 @@
 
 #include "engine/fetch.h"
 #include "engine/fold.h"
+#include "engine/frames.h"
 #include "engine/meter.h"
 #include "engine/zone.h"
 #include "holdfast/err.h"
@@ -16,7 +17,7 @@ enum {
 	REGION = ZONE_REGION_BYTES,
 	BLOCKS = REGION / SUM_BLOCK_BYTES,
 	WORKERS_MAX = 16,
-	CACHED_FRAMES = 24,
+	FRAMES_MAX = 96,             /* decoded, for all workers */
 	SPAN_MAX = 256,              /* a pack whose units span more regions is read in pieces */
 };
 
@@ -34,6 +35,7 @@ struct job {
 	struct zone_file file;
 	struct zone *zone;
 	struct fold *fold;
+	struct frames *frames;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct region *free, *first, **last;   /* first..last: handed out, in order of the file */
@@ -44,17 +46,9 @@ struct job {
 	struct err why;
 };
 
-struct cached {
-	uint32_t pack, frame, len;
-	uint64_t used;
-	uint8_t *plain;
-};
-
 struct worker {
 	struct job *job;
 	struct fetch_worker *tools;
-	struct cached cache[CACHED_FRAMES];
-	uint64_t clock;
 	uint8_t *tags;
 	pthread_t thread;
 };
@@ -70,45 +64,7 @@ static void fail(struct job *j, const struct err *err)
 	fold_stop(j->fold);
 }
 
-/* ---- frames ---- */
-
-static struct cached *cached_frame(struct worker *w, uint32_t pack, uint32_t frame, bool *hit)
-{
-	struct cached *oldest = &w->cache[0];
-	for (size_t i = 0; i < CACHED_FRAMES; i++) {
-		struct cached *c = &w->cache[i];
-		if (c->len && c->pack == pack && c->frame == frame) {
-			*hit = true;
-			return c;
-		}
-		if (c->used < oldest->used)
-			oldest = c;
-	}
-	*hit = false;
-	return oldest;
-}
-
-static const struct cached *get_frame(struct worker *w, const struct zone_extent *e,
-                                      struct err *err)
-{
-	bool hit;
-	struct cached *c = cached_frame(w, e->pack, e->frame, &hit);
-	c->used = ++w->clock;
-	if (hit)
-		return c;
-	if (!c->plain && !(c->plain = malloc(PACK_FRAME_PLAIN_MAX))) {
-		err_set(err, ERR_NOMEM, "out of memory");
-		return NULL;
-	}
-	c->len = 0;
-	uint32_t len;
-	if (fetch_frame(w->job->o->fetch, e->pack, e->frame, c->plain, &len, w->tools, err) != 0)
-		return NULL;
-	c->pack = e->pack;
-	c->frame = e->frame;
-	c->len = len;
-	return c;
-}
+/* ---- regions ---- */
 
 /* Bytes of an extent: its last unit may be the file's last, and short. */
 static size_t extent_bytes(const struct job *j, const struct zone_extent *e)
@@ -143,12 +99,16 @@ static int fill_extent(struct worker *w, const struct zone_extent *e, uint8_t *t
 		if (fetch_frame(w->job->o->fetch, e->pack, e->frame, to, &got, w->tools, err) != 0)
 			return err->code;
 	} else {
-		const struct cached *c = get_frame(w, e, err);
-		if (!c)
+		const struct frames_entry *f = frames_get(w->job->frames, e->pack, e->frame, w->tools,
+		                                          err);
+		if (!f)
 			return err->code;
-		if (e->offset > c->len || len > c->len - e->offset)
+		bool whole = e->offset <= f->len && len <= f->len - e->offset;
+		if (whole)
+			memcpy(to, f->plain + e->offset, len);
+		frames_put(w->job->frames, f);
+		if (!whole)
 			return err_set(err, ERR_CORRUPT, "frame %u is shorter than its runs", e->frame);
-		memcpy(to, c->plain + e->offset, len);
 	}
 	consumed(w->job, e);
 	return 0;
@@ -325,11 +285,6 @@ static int announce(struct job *j, struct err *err)
 static void worker_end(struct worker *w)
 {
 	fetch_worker_free(w->tools);
-	for (size_t i = 0; i < CACHED_FRAMES; i++) {
-		if (w->cache[i].plain)
-			explicit_bzero(w->cache[i].plain, PACK_FRAME_PLAIN_MAX);
-		free(w->cache[i].plain);
-	}
 	free(w->tags);
 }
 
@@ -420,9 +375,11 @@ int restore_page_file(const struct restore_page_options *o, struct err *err)
 	                                   .n_packs = o->n_packs } };
 	unsigned n = (o->workers < WORKERS_MAX ? o->workers : WORKERS_MAX) + 2;
 	AUTO(fold) fold = fold_new(err);
-	if (!fold)
+	AUTO(frames) frames = frames_new(o->fetch, FRAMES_MAX, err);
+	if (!fold || !frames)
 		return err->code;
 	j.fold = fold;
+	j.frames = frames;
 	j.last = &j.first;
 	pthread_mutex_init(&j.lock, NULL);
 	pthread_cond_init(&j.changed, NULL);
