@@ -137,6 +137,8 @@ static bool sum_region(struct worker *w, const struct region *r)
 {
 	const struct job *j = w->job;
 	uint8_t leaf[SUM_BYTES];
+	if (!j->o->keys)
+		return true;
 	for (size_t at = 0; at < r->len; at += SUM_BLOCK_BYTES) {
 		size_t n = r->len - at < SUM_BLOCK_BYTES ? r->len - at : SUM_BLOCK_BYTES;
 		uint64_t block = (r->offset + at) / SUM_BLOCK_BYTES;
@@ -360,6 +362,8 @@ static int restore_zones(struct job *j, struct err *err)
 			return err->code;
 	}
 	uint8_t sum[SUM_BYTES];
+	if (!j->o->keys)
+		return 0;
 	fold_end(j->fold, j->file.length, sum);
 	if (memcmp(sum, j->o->file->sum, SUM_BYTES) != 0)
 		return err_set(err, ERR_CORRUPT, "does not have the sum that its snapshot recorded");
@@ -372,7 +376,8 @@ int restore_page_file(const struct restore_page_options *o, struct err *err)
 	const struct body_file *b = o->file;
 	struct job j = { .o = o, .file = { .number = b->number, .page_bytes = b->page_bytes,
 	                                   .unit_bytes = b->unit_bytes, .length = b->length,
-	                                   .n_packs = o->n_packs } };
+	                                   .n_packs = o->n_packs,
+	                                   .fill_missing = o->fill_missing } };
 	unsigned n = (o->workers < WORKERS_MAX ? o->workers : WORKERS_MAX) + 2;
 	AUTO(fold) fold = fold_new(err);
 	AUTO(frames) frames = frames_new(o->fetch, FRAMES_MAX, err);
@@ -383,7 +388,8 @@ int restore_page_file(const struct restore_page_options *o, struct err *err)
 	j.last = &j.first;
 	pthread_mutex_init(&j.lock, NULL);
 	pthread_cond_init(&j.changed, NULL);
-	fold_begin(fold, b->number, b->page_bytes, b->unit_bytes, o->keys);
+	if (o->keys)
+		fold_begin(fold, b->number, b->page_bytes, b->unit_bytes, o->keys);
 	int rc = make_buffers(&j, regions, n, err);
 	if (rc == 0)
 		rc = restore_zones(&j, err);

@@ -5,6 +5,7 @@
 #ifndef RESTORE_PAGE_H
 #define RESTORE_PAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,7 +20,8 @@ struct restore_page_options {
 	struct fetch *fetch;
 	uint32_t n_packs;
 	const struct body_file *file;
-	const struct sum_keys *keys;
+	const struct sum_keys *keys;     /* NULL: no sum is known (rescue) */
+	bool fill_missing;               /* rescue: units in no pack become zeros */
 	unsigned workers;
 	struct meter *meter;
 	/* Called in order, from one thread at a time, with whole regions; data is 4096-aligned. */

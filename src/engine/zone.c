@@ -187,6 +187,22 @@ static int sort_extents(struct planning *p, struct err *err)
 	return 0;
 }
 
+/* For rescue: what nobody has is written as zeros, and said. */
+static int fill_missing(struct planning *p, struct zone_file *file, struct err *err)
+{
+	file->missing += p->left;
+	for (uint64_t u = 0; u < p->z->units; u++) {
+		uint64_t end = u;
+		while (end < p->z->units && !is_claimed(p, end))
+			end++;
+		struct zone_extent zeros = { .pack = UINT32_MAX };
+		if (end > u && claim(p, u, end, zeros, err) != 0)
+			return err->code;
+		u = end;
+	}
+	return 0;
+}
+
 static int missing(const struct planning *p, struct err *err)
 {
 	uint64_t u = 0;
@@ -209,7 +225,9 @@ static int plan(struct planning *p, struct zone_file *file, struct fetch *fetch,
 		if (take_pack(p, fetch, i, learn, err) != 0)
 			return err->code;
 	}
-	return p->left > 0 ? missing(p, err) : sort_extents(p, err);
+	if (p->left > 0 && (!file->fill_missing || fill_missing(p, file, err) != 0))
+		return file->fill_missing ? err->code : missing(p, err);
+	return sort_extents(p, err);
 }
 
 struct zone *zone_plan(struct zone_file *file, uint64_t first, uint64_t units, struct fetch *fetch,

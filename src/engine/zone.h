@@ -8,6 +8,7 @@
 #ifndef ZONE_H
 #define ZONE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/scope.h"
@@ -34,6 +35,8 @@ struct zone_file {
 	uint32_t page_bytes, unit_bytes;
 	uint64_t length;
 	uint32_t n_packs;
+	bool fill_missing;                 /* units in no pack become zeros, counted in `missing` */
+	uint64_t missing;
 	struct zone_range { uint64_t from, to; } *ranges;   /* units per pack, from > to: none; or NULL */
 };
 
