@@ -95,6 +95,12 @@ static int read_head(struct slot_cost *cost, const uint8_t *slot, size_t len, st
 	return 0;
 }
 
+int slot_check(const uint8_t *slot, size_t len, struct err *err)
+{
+	struct slot_cost cost;
+	return read_head(&cost, slot, len, err);
+}
+
 static int open_committed(uint8_t plain[SLOT_PLAIN_BYTES], const uint8_t *slot,
                           const uint8_t okm[64], struct err *err)
 {

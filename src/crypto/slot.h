@@ -35,6 +35,9 @@ int slot_encode(uint8_t slot[SLOT_BYTES], const uint8_t plain[SLOT_PLAIN_BYTES],
                 const char *passphrase, size_t passphrase_len, struct slot_cost cost,
                 struct err *err);
 
+/* What can be said of a slot without the passphrase. ERR_CORRUPT, ERR_NEWER. */
+int slot_check(const uint8_t *slot, size_t len, struct err *err);
+
 /* ERR_CORRUPT (malformed, or parameters out of bounds), ERR_NEWER, ERR_KEY (wrong passphrase, or
  * the slot was altered: the two cannot be told apart), ERR_NOMEM. */
 int slot_decode(uint8_t plain[SLOT_PLAIN_BYTES], const uint8_t *slot, size_t len,
