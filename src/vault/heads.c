@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/wire.h"
 #include "format/names.h"
 #include "holdfast/err.h"
 #include "vault/storage.h"
@@ -99,14 +100,14 @@ static int read_head_only(const struct vault *v, const char *name, struct buf *o
 static int split(struct heads_entry *e, struct buf *bytes, bool body, struct head_parts *parts,
                  struct err *err)
 {
-	if (!body && bytes->len >= HEAD_PREFIX_BYTES) {
-		uint32_t head_len = (uint32_t)bytes->bytes[8] | (uint32_t)bytes->bytes[9] << 8 |
-		                    (uint32_t)bytes->bytes[10] << 16 |
-		                    (uint32_t)bytes->bytes[11] << 24;
-		size_t want = HEAD_PREFIX_BYTES + (size_t)head_len + SIGN_BYTES;
-		if (bytes->len > want)
+	if (bytes->len >= HEAD_PREFIX_BYTES) {
+		struct wire w = wire_over(bytes->bytes + 8, 8);
+		size_t want = HEAD_PREFIX_BYTES + (size_t)wire_u32(&w) + SIGN_BYTES;
+		e->object_len = want + wire_u32(&w);
+		if (!body && bytes->len > want)
 			bytes->len = want;
-		memset(bytes->bytes + 12, 0, 4);
+		if (!body)
+			memset(bytes->bytes + 12, 0, 4);
 	}
 	if (head_split(parts, bytes->bytes, bytes->len, err) != 0 ||
 	    head_decode(&e->head, parts, err) != 0)

@@ -17,6 +17,7 @@ struct heads_entry {
 	uint8_t *bytes;            /* the object, or its beginning */
 	const uint8_t *body;       /* NULL unless asked for */
 	size_t body_len;
+	uint64_t object_len;       /* what the object's first bytes say that it holds in all */
 };
 void heads_entry_free(struct heads_entry *e);
 AUTO_FREE(heads_entry);
