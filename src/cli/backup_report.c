@@ -1,9 +1,11 @@
 #include "cli/backup_report.h"
 
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli/config.h"
 #include "cli/output.h"
@@ -92,10 +94,20 @@ static struct err missing_message(const struct plan_group *g)
 	return e;
 }
 
+/* The source says what is denied; only here it is known who asked. */
+static void explain_denial(struct err *e, const char *path)
+{
+	const struct passwd *user = getpwuid(geteuid());
+	if (e->code == ERR_DENIED && !e->hint[0] && path && strstr(e->msg, path))
+		err_hint(e, "run as the owner of it, or 'setfacl -m u:%s:r' on file and folder",
+		         user ? user->pw_name : "USER");
+}
+
 static void store_messages(const struct backup_report *r, size_t i)
 {
 	struct backup_result *result = &r->results[i];
 	if (result->err.code != ERR_NONE) {
+		explain_denial(&result->err, r->plan->stores[i].source.path);
 		output_name(&result->err, store_name(r, i));
 		output_error(&result->err);
 	}

@@ -91,4 +91,16 @@ expect_message() {
 	}
 }
 
+# as_user COMMAND...: not as root. A user namespace without a mapping takes root's rights away and
+# leaves its files.
+as_user() {
+	if [ "$(id -u)" -ne 0 ]; then
+		"$@"
+	else
+		unshare -U -- "$@"
+	fi
+}
+
+skip_unless_as_user() { as_user true 2>/dev/null || skip "no user namespaces"; }
+
 skip_unless_root() { [ "$(id -u)" -eq 0 ] || skip "needs root"; }

@@ -50,13 +50,29 @@ load helper
 	printf '[store later]\ntype = files\npath = %s' "$T" >"$CONF"
 	run -2 --separate-stderr hf init
 	expect_message "init: no vault is named" "for example 'holdfast init --vault /srv/vault'"
-	skip_unless_root
-	[ ! -e /etc/holdfast ] && [ ! -e /var/lib/holdfast ] || skip "this machine uses holdfast"
-	hf init --vault "$V" --passphrase-file "$T/pass" --slot-cost 1:8192
-	grep -q "^url = file://$V$" "$CONF"
-	rm -rf /etc/holdfast /var/lib/holdfast
+	skip_unless_as_user
+	run -0 as_user "$HOLDFAST" -c "$CONF" init --vault "$V" --passphrase-file "$T/pass" \
+		--slot-cost 1:8192
+	grep -qx "url = file://$V" "$CONF"
+	grep -qx "state = $HOME/.local/state/holdfast" "$CONF"
+	grep -qx "keys = $HOME/.config/holdfast/keys" "$CONF"
 	run -0 hf backup -n later
-	rm -rf /var/lib/holdfast
+}
+
+@test "a user's configuration lies at home, and XDG variables move it" {
+	skip_unless_as_user
+	rm "$CONF"
+	run -0 as_user "$HOLDFAST" init -q --vault "$V" --passphrase-file "$T/pass" --slot-cost 1:8192
+	[ "$(stat -c %a "$HOME/.config/holdfast/holdfast.conf")" = 600 ]
+	run -0 as_user "$HOLDFAST" snapshots
+	export XDG_CONFIG_HOME=$T/xdg
+	run -0 as_user "$HOLDFAST" init -q --vault "$T/vault2" --passphrase-file "$T/pass" \
+		--slot-cost 1:8192
+	[ -f "$T/xdg/holdfast/holdfast.conf" ]
+	mkdir "$T/xdg/holdfast/conf.d"
+	printf '[store a]\ntype = files\npath = %s\n' "$T" >"$T/xdg/holdfast/conf.d/a.conf"
+	run -2 --separate-stderr as_user "$HOLDFAST" backup b
+	[[ $stderr == "holdfast: b: no such store in the configuration"*"did you mean 'a'?" ]]
 }
 
 @test "init does not touch the configuration of another vault" {

@@ -24,7 +24,7 @@ load helper
 	sed -i "s/^passphrase-command.*/passphrase-command = false/" "$CONF"
 	run -12 --separate-stderr hf ls crm
 	[ "$stderr" = "holdfast: passphrase-command: exited 1" ]
-	sed -i "s/^passphrase-command.*/passphrase-command = echo a;touch $T\/shell/" "$CONF"
+	sed -i "s|^passphrase-command.*|passphrase-command = echo a;touch $T/shell|" "$CONF"
 	run -12 hf ls crm
 	[ ! -e "$T/shell" ]
 }
