@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include "base/wire.h"
+#include "crypto/unitmac.h"
 
 void sum_keys_derive(struct sum_keys *keys, const uint8_t page_key[SUM_KEY_BYTES])
 {
@@ -14,13 +15,12 @@ void sum_keys_derive(struct sum_keys *keys, const uint8_t page_key[SUM_KEY_BYTES
 void sum_tags(uint8_t *tags, const void *data, size_t len, uint32_t unit_bytes,
               const struct sum_keys *keys)
 {
+	size_t whole = len / unit_bytes, rest = len % unit_bytes;
 	const uint8_t *p = data;
-	for (; len > 0; tags += SUM_TAG_BYTES) {
-		size_t n = len < unit_bytes ? len : unit_bytes;
-		crypto_onetimeauth_poly1305(tags, p, n, keys->tag);
-		p += n;
-		len -= n;
-	}
+	unitmac(tags, p, whole, unit_bytes, keys->tag);
+	if (rest)
+		crypto_onetimeauth_poly1305(tags + whole * SUM_TAG_BYTES, p + whole * unit_bytes, rest,
+		                            keys->tag);
 }
 
 void sum_leaf(uint8_t leaf[SUM_BYTES], uint64_t block, const void *tags, size_t n_tags,
