@@ -426,6 +426,14 @@ void packer_free(struct packer *p)
 	free(p);
 }
 
+void packer_skip_serials(struct packer *p, uint32_t below)
+{
+	pthread_mutex_lock(&p->lock);
+	if (p->next_serial < below)
+		p->next_serial = below;
+	pthread_mutex_unlock(&p->lock);
+}
+
 uint64_t packer_stored_bytes(struct packer *p)
 {
 	pthread_mutex_lock(&p->lock);

@@ -85,6 +85,9 @@ int packer_finish(struct packer *p, struct err *err);
 /* Make all waiting and further calls fail with this error; the first one counts. */
 void packer_stop(struct packer *p, const struct err *why);
 
+/* Serials below this were used already. Before the first frame. */
+void packer_skip_serials(struct packer *p, uint32_t below);
+
 uint64_t packer_stored_bytes(struct packer *p);
 uint32_t packer_stored_packs(struct packer *p);
 uint32_t packer_next_serial(struct packer *p);

@@ -141,6 +141,8 @@ int session_open(struct session *s, bool force_full, struct err *err)
 
 void session_close(struct session *s)
 {
+	if (s->stream)
+		stream_stop(s->stream);
 	packer_free(s->packer);
 	stream_free(s->stream);
 	journal_free(s->journal);

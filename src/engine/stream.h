@@ -25,7 +25,11 @@ struct stream;
 /* Index of s->dir for s->next->page_key; made anew where it is missing, damaged, or of another
  * page key. Called once, before the first content-defined file. */
 struct stream *stream_open(struct session *s, struct err *err);
+/* End its threads. Before the packer is freed, which they use; the packer's callback is still
+ * served until stream_free. */
+void stream_stop(struct stream *t);
 void stream_free(struct stream *t);
+AUTO_FREE(stream);
 
 /* One entry of the source (also folders, links...). Skips reading if path, stamp and extents are
  * known and none of its packs is to be evacuated; else chunks, finds or stores them. */
