@@ -11,7 +11,6 @@
 
 #include "engine/scan.h"
 #include "engine/session.h"
-#include "engine/stream.h"
 #include "vault/tagfile.h"
 
 enum {

@@ -7,7 +7,6 @@
 #include "base/buf.h"
 #include "base/hex.h"
 #include "engine/session.h"
-#include "engine/stream.h"
 #include "format/names.h"
 #include "holdfast/err.h"
 #include "vault/storage.h"

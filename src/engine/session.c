@@ -10,7 +10,6 @@
 #include "base/io.h"
 #include "crypto/seal.h"
 #include "engine/evacuation.h"
-#include "engine/stream.h"
 #include "holdfast/err.h"
 
 enum {

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <pthread.h>
 
+#include "base/scope.h"
 #include "engine/meter.h"
 #include "engine/packer.h"
 #include "engine/usage.h"
@@ -20,6 +21,7 @@
 #include "vault/state.h"
 #include "vault/vault.h"
 
+struct body_writer;
 struct stream;
 
 struct session {
@@ -91,5 +93,43 @@ int session_apply(struct session *s, const struct state *next, struct journal *j
 /* A warning for the result; the first one stays. */
 void session_warn(struct session *s, enum err_code code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/*
+ * ---- content-defined files (trees, dumps): keyed chunks, a local index; stream.c ----
+ *
+ * STATE/<vault-id>/<store-id>/index.db (chunkindex.h) knows chunks, files and packs. It belongs to
+ * one page key; a full starts a new one. A row counts only while its pack is in the vault's
+ * inventory and is the base's, or was stored for the very snapshot being made: so a killed run is
+ * continued by simply finding its chunks.
+ */
+
+/* Index of s->dir for s->next->page_key; made anew where it is missing, damaged, or of another
+ * page key. Called once, before the first content-defined file. */
+struct stream *stream_open(struct session *s, struct err *err);
+/* End its threads. Before the packer is freed, which they use; the packer's callback is still
+ * served until stream_free. */
+void stream_stop(struct stream *t);
+void stream_free(struct stream *t);
+AUTO_FREE(stream);
+
+/* One entry of the source (also folders, links...). Skips reading if path, stamp and extents are
+ * known and none of its packs is to be evacuated; else chunks, finds or stores them. */
+int stream_entry(struct stream *t, const struct source_entry *e, struct err *err);
+
+/* All entries seen: hand the last chunks to the packer. Before packer_finish. */
+int stream_flush(struct stream *t, struct err *err);
+
+/* A pack was acknowledged. Called under the packer's stored lock, from any thread. */
+int stream_stored(struct stream *t, const struct packer_done *done, struct err *err);
+
+/* After packer_finish: fill in the packs in use (s->next->packs: serial, id, size, weight, live),
+ * ascending, and say in s->changed whether anything differs from the base snapshot. */
+int stream_packs(struct stream *t, struct err *err);
+
+/* Write the file records of this snapshot; extents name packs by their index in s->next->packs. */
+int stream_body(struct stream *t, struct body_writer *body, struct err *err);
+
+/* The snapshot was committed: forget files that are gone. */
+int stream_committed(struct stream *t, struct err *err);
 
 #endif

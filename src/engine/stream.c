@@ -1,5 +1,4 @@
-#include "engine/stream.h"
-
+/* The content-defined files of a session. (session.h) */
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
