@@ -5,7 +5,6 @@
 
 #include "cli/cli.h"
 #include "cli/command.h"
-#include "cli/output.h"
 #include "holdfast/err.h"
 
 void choice_free(struct choice *c)
@@ -14,21 +13,21 @@ void choice_free(struct choice *c)
 	c->stores = NULL;
 }
 
+/* What follows "crm: " or "restore crm: ", or the whole message. */
+static const char *fact_of(const char *msg, const char *store)
+{
+	static const char verb[] = "restore ";
+	const char *at = strncmp(msg, verb, sizeof verb - 1) == 0 ? msg + sizeof verb - 1 : msg;
+	size_t len = strlen(store);
+	return strncmp(at, store, len) == 0 && strncmp(at + len, ": ", 2) == 0 ? at + len + 2 : msg;
+}
+
 int choice_wrap(const struct cli *cli, const char *store, struct err *err)
 {
-	char prefix[VAULT_NAME_MAX + 120];
-	size_t len = strlen(store);
-	snprintf(prefix, sizeof prefix, "%s %s", cli->command->name, store);
-	/* "crm: fact" becomes "restore crm: fact" */
-	if (strncmp(err->msg, store, len) == 0 && err->msg[len] == ':') {
-		char rest[sizeof err->msg];
-		snprintf(rest, sizeof rest, "%s", err->msg + len);
-		snprintf(err->msg, sizeof err->msg, "%s%.*s", prefix,
-		         (int)(sizeof err->msg - sizeof prefix), rest);
-	} else {
-		output_name(err, prefix);
-	}
-	return err->code;
+	char fact[sizeof err->msg];
+	snprintf(fact, sizeof fact, "%s", fact_of(err->msg, store));
+	memcpy(err->msg, fact, sizeof fact);
+	return err_wrap(err, "%s %s", cli->command->name, store);
 }
 
 int choice_select(struct cli *cli, const struct store_entry *store, const char *spec,

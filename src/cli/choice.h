@@ -24,7 +24,7 @@ static inline void choice_end(struct choice *c) { choice_free(c); }
 int choice_select(struct cli *cli, const struct store_entry *store, const char *spec,
                   struct snapshot_info *out, struct err *err);
 
-/* Prefix "command store: ", unless the message begins so. */
+/* Make the message begin with "COMMAND STORE: ", in place of what the library put there. */
 int choice_wrap(const struct cli *cli, const char *store, struct err *err);
 
 #endif

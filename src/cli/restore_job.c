@@ -37,6 +37,13 @@ static const struct config_section *section_of(const struct cli *cli,
 	return NULL;
 }
 
+/* A dump that was sent to a folder must not reach the database. */
+static void keep_from_command(struct restore_job *job)
+{
+	job->command = NULL;
+	job->source.restore_command = NULL;
+}
+
 static int set_to(struct restore_job *job, const char *folder, const char *below, struct err *err)
 {
 	free(job->to);
@@ -127,6 +134,8 @@ static int spread(struct cli *cli, struct restore_jobs *list, const char *to, st
 
 static int place(struct cli *cli, struct restore_jobs *list, const char *to, struct err *err)
 {
+	for (size_t i = 0; to && i < list->n; i++)
+		keep_from_command(&list->jobs[i]);
 	if (to && list->n > 1)
 		return spread(cli, list, to, err);
 	for (size_t i = 0; i < list->n; i++) {

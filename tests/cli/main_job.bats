@@ -280,7 +280,7 @@ load helper
 @test "interrupting a backup ends with 130 and leaves the vault sound" {
 	crm_vault
 	printf '[store slow]\ntype = command\ncommand = sleep 30\n' >>"$CONF"
-	hf backup slow 3>&- &
+	"$HOLDFAST" -c "$CONF" backup slow 3>&- &
 	pid=$!
 	sleep 1
 	kill -INT "$pid" 2>/dev/null || true

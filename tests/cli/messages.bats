@@ -87,7 +87,7 @@ load helper
 @test "another backup of the store is running" {
 	new_vault
 	printf '[store slow]\ntype = command\ncommand = sleep 20\n' >>"$CONF"
-	hf backup -q 3>&- &
+	"$HOLDFAST" -c "$CONF" backup -q 3>&- &
 	first=$!
 	for _ in $(seq 100); do
 		pgrep -P "$first" >/dev/null && break
