@@ -3,7 +3,7 @@
  *
  * 1. An object appears under its name complete and synced, or not at all: it is written under
  *    `.tmp-<pid>-<random>` in its folder, which list never shows, and renamed.
- * 2. Before the first put into a folder the folder and all above it are synced, whoever made them.
+ * 2. A folder that a put makes is synced into the one above it before the put returns.
  * 3. Below the top folder no symbolic link is followed.
  * 4. A top folder that was there and is gone is ERR_UNREACHABLE, and is not made again: its disk
  *    was unmounted. Nothing is known to be absent, and what is put on the disk below is no backup.
@@ -39,18 +39,20 @@ enum {
 	TEMPORARY_MAX = 64,
 };
 
-/* A folder that invariant 2 holds for. */
+/* A folder that was put into before: it is there, and was swept. */
 struct known {
 	struct known *next;
 	char folder[BACKEND_NAME_MAX + 1];
 };
 
+enum { KNOWN_BUCKETS = 1024 };
+
 struct file {
 	struct backend base;
 	char *top;
 	atomic_bool seen;         /* the top folder was there */
-	pthread_mutex_t lock;     /* over known, and over making folders */
-	struct known *known;
+	pthread_mutex_t lock;     /* over known */
+	struct known *known[KNOWN_BUCKETS];
 };
 
 /* An object's name taken apart. */
@@ -179,7 +181,7 @@ static int make_top(struct file *f, struct err *err)
 	return sync_above(f->top, err);
 }
 
-/* Open a folder below fd, make it if need be, and sync fd, which then holds it durably. */
+/* Open a folder below fd; make it if need be, and then sync fd, so that it holds it durably. */
 static int enter(int fd, const char *part, struct err *err)
 {
 	bool made = mkdirat(fd, part, 0700) == 0;
@@ -188,7 +190,7 @@ static int enter(int fd, const char *part, struct err *err)
 	int below = open_below(fd, part, O_RDONLY, err);
 	if (below < 0)
 		return below;
-	if ((made && set_mode(below, 0700, err) != 0) || sync_folder(fd, err) != 0) {
+	if (made && (set_mode(below, 0700, err) != 0 || sync_folder(fd, err) != 0)) {
 		close(below);
 		return err->code;
 	}
@@ -253,7 +255,10 @@ static void sweep(int fd)
 
 static struct known **find_known(struct file *f, const char *folder)
 {
-	struct known **at = &f->known;
+	unsigned hash = 5381;
+	for (const char *c = folder; *c; c++)
+		hash = hash * 33 + (unsigned char)*c;
+	struct known **at = &f->known[hash % KNOWN_BUCKETS];
 	while (*at && strcmp((*at)->folder, folder) != 0)
 		at = &(*at)->next;
 	return at;
@@ -270,30 +275,42 @@ static void forget(struct file *f, const char *folder)
 	free(gone);
 }
 
-static int learn(struct file *f, const char *folder, struct err *err)
+static bool is_known(struct file *f, const char *folder)
+{
+	pthread_mutex_lock(&f->lock);
+	bool known = *find_known(f, folder) != NULL;
+	pthread_mutex_unlock(&f->lock);
+	return known;
+}
+
+/* Not being able to remember costs time only. */
+static void remember(struct file *f, const char *folder)
 {
 	struct known *k = malloc(sizeof *k);
 	if (!k)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	int fd = make_folder(f, folder, err);
-	if (fd < 0) {
-		free(k);
-		return fd;
-	}
-	sweep(fd);
+		return;
 	snprintf(k->folder, sizeof k->folder, "%s", folder);
-	k->next = f->known;
-	f->known = k;
-	return fd;
+	k->next = NULL;
+	pthread_mutex_lock(&f->lock);
+	struct known **at = find_known(f, folder);
+	if (!*at) {
+		*at = k;
+		k = NULL;
+	}
+	pthread_mutex_unlock(&f->lock);
+	free(k);
 }
 
 static int open_to_put(struct file *f, const char *folder, struct err *err)
 {
-	pthread_mutex_lock(&f->lock);
-	bool known = *find_known(f, folder) != NULL;
-	int fd = known ? 0 : learn(f, folder, err);
-	pthread_mutex_unlock(&f->lock);
-	return known ? open_folder(f, folder, O_RDONLY, err) : fd;
+	if (is_known(f, folder))
+		return open_folder(f, folder, O_RDONLY, err);
+	int fd = make_folder(f, folder, err);
+	if (fd >= 0) {
+		sweep(fd);
+		remember(f, folder);
+	}
+	return fd;
 }
 
 /* ---- put ---- */
@@ -669,14 +686,20 @@ static int check_top(struct file *f, struct err *err)
 	return errno == ENOENT ? 0 : fail(err, f->top);
 }
 
+static void free_known(struct known *k)
+{
+	while (k) {
+		struct known *next = k->next;
+		free(k);
+		k = next;
+	}
+}
+
 static void file_free(struct backend *b)
 {
 	struct file *f = (struct file *)b;
-	while (f->known) {
-		struct known *gone = f->known;
-		f->known = gone->next;
-		free(gone);
-	}
+	for (size_t i = 0; i < KNOWN_BUCKETS; i++)
+		free_known(f->known[i]);
 	pthread_mutex_destroy(&f->lock);
 	free(f->top);
 	free(f);
