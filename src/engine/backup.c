@@ -221,7 +221,7 @@ static int is_unchanged(struct session *s, bool *unchanged, struct err *err)
 	char stamp[SOURCE_STAMP_MAX] = "";
 	uint64_t rehash = s->spec->rehash_s ? s->spec->rehash_s : REHASH_DEFAULT_S;
 	*unchanged = false;
-	if (s->full || s->options->reread || s->resumed)
+	if (s->full || s->options->reread)
 		return 0;
 	if (s->source->ops->stamp(s->source, stamp, err) != 0)
 		return err->code;
@@ -233,12 +233,13 @@ static int is_unchanged(struct session *s, bool *unchanged, struct err *err)
 static int run_session(struct session *s, bool force_full, struct err *err)
 {
 	bool unchanged;
-	if (session_open(s, force_full, err) != 0 || session_start(s, err) != 0)
+	if (session_open(s, force_full, err) != 0 || is_unchanged(s, &unchanged, err) != 0 ||
+	    session_start(s, !unchanged, err) != 0)
 		return err->code;
 	if (s->damaged)
 		return 0;
-	if (is_unchanged(s, &unchanged, err) != 0)
-		return err->code;
+	/* the key of the epoch may turn out to be lost: then everything is stored anew after all */
+	unchanged = unchanged && !s->full;
 	int rc = unchanged ? repeat_snapshot(s, err) : read_store(s, err);
 	if (rc == 0 && !unchanged)
 		rc = end_store(s, err);

@@ -336,18 +336,9 @@ int session_plan_evacuation(struct session *s, struct err *err)
 	return ok ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 }
 
-int session_start(struct session *s, struct err *err)
+/* Counters for every pack stored before this run. */
+static int make_usage(struct session *s, struct err *err)
 {
-	if (!s->options->dry_run && choose_epoch(s, err) != 0)
-		return err->code;
-	if (s->full) {
-		randombytes_buf(s->next->page_key, sizeof s->next->page_key);
-		s->next->generation++;
-		s->next->last_full_s = s->now_s;
-	}
-	if (session_resume(s, err) != 0)
-		return err->code;
-	sum_keys_derive(&s->keys, s->next->page_key);
 	uint32_t first = s->next->next_serial;
 	for (uint32_t i = 0; i < s->n_stored; i++)
 		if (s->stored[i].serial < first)
@@ -356,9 +347,28 @@ int session_start(struct session *s, struct err *err)
 		first = s->base->packs[0].serial;
 	s->known = usage_new(first, s->next->next_serial, err);
 	s->kept = usage_new(first, s->next->next_serial, err);
-	if (!s->known || !s->kept || session_plan_evacuation(s, err) != 0)
+	return s->known && s->kept ? 0 : err->code;
+}
+
+int session_start(struct session *s, bool will_read, struct err *err)
+{
+	bool rotate = due(s->now_s, s->next->epoch_since_s, s->spec->rotate_s);
+	if (!s->options->dry_run && (will_read || rotate) && choose_epoch(s, err) != 0)
+		return err->code;
+	will_read = will_read || s->full;
+	if (s->full) {
+		randombytes_buf(s->next->page_key, sizeof s->next->page_key);
+		s->next->generation++;
+		s->next->last_full_s = s->now_s;
+	}
+	if (will_read && session_resume(s, err) != 0)
+		return err->code;
+	sum_keys_derive(&s->keys, s->next->page_key);
+	if (make_usage(s, err) != 0 || (will_read && session_plan_evacuation(s, err) != 0))
 		return err->code;
 	if (s->options->dry_run)
 		return 0;
-	return make_header(s, err) == 0 ? make_packer(s, err) : err->code;
+	if (make_header(s, err) != 0)
+		return err->code;
+	return will_read ? make_packer(s, err) : 0;
 }

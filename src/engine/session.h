@@ -66,8 +66,9 @@ struct session {
 
 /* Lock, open the source, load the state, look at the vault, decide. */
 int session_open(struct session *s, bool force_full, struct err *err);
-/* Epoch, session key, packer, arrays of a killed run: everything before the first byte is read. */
-int session_start(struct session *s, struct err *err);
+/* Epoch, session key, and, if the store will be read, packer and arrays of a killed run: everything
+ * before the first byte. */
+int session_start(struct session *s, bool will_read, struct err *err);
 void session_close(struct session *s);
 
 /* Bring back what a killed run stored for the same snapshot, if its journal fits. */
