@@ -15,7 +15,8 @@ struct snapshot_info {
 	enum snapshot_kind kind;
 	uint32_t epoch;
 	uint32_t packs;              /* listed */
-	uint32_t new_packs;          /* not listed by the snapshot before (0 if that one is not there) */
+	uint32_t new_packs;          /* not listed by the snapshot before; of a full all, and 0 of any
+	                                other whose predecessor is not there */
 	uint64_t listed_bytes;       /* stored bytes of all packs listed: what a restore fetches at most */
 	uint64_t new_bytes;          /* stored bytes of new_packs */
 	char id[17];                 /* first 8 bytes of the head's hash, hex */

@@ -64,6 +64,11 @@ int chain_describe(struct snapshot_info *info, const struct heads_entry *before,
 	hex_encode(i.id, e->hash, 8);
 	if (before && count_new(&i, before, e, err) != 0)
 		return err->code;
+	if (!before && i.kind == SNAPSHOT_FULL) {
+		/* a full lists nothing that is older than itself */
+		i.new_packs = i.packs;
+		i.new_bytes = i.listed_bytes;
+	}
 	*info = i;
 	return 0;
 }
