@@ -1,0 +1,626 @@
+/*
+ * A check finds every kind of damage and names the object; a restore from a damaged vault gives the
+ * right bytes or none.
+ */
+#include "vault_make.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/hex.h"
+#include "base/io.h"
+#include "crypto/hash.h"
+#include "crypto/slot.h"
+#include "engine/check_packs.h"
+#include "format/names.h"
+#include "holdfast/backup.h"
+#include "holdfast/check.h"
+#include "holdfast/restore.h"
+#include "vault/storage.h"
+
+enum { OBJECTS_MAX = 32, SAMPLES = 16, OBJECT_CAP = 4 << 20 };
+
+static struct made made;
+static struct err err;
+static char database[SCRATCH_MAX + 20], target[SCRATCH_MAX + 20];
+
+/* A store with its two snapshots, and what the database held at each. */
+static struct kept {
+	struct store_info info;
+	struct buf *image[2];
+} crm, shop;
+
+struct object {
+	char name[NAMES_MAX];
+	struct buf *bytes;
+};
+static struct object objects[OBJECTS_MAX];
+static size_t n_objects;
+
+/* ---- a small vault ---- */
+
+static void sql(const char *text)
+{
+	sqlite3 *db;
+	char *why = NULL;
+	assert_int_equal(sqlite3_open(database, &db), SQLITE_OK);
+	if (sqlite3_exec(db, text, NULL, NULL, &why) != SQLITE_OK)
+		fail_msg("%s", why);
+	sqlite3_close(db);
+}
+
+static void back_up(struct vault *v, const char *name, bool full)
+{
+	struct backup_store s = { .source = { .type = "sqlite", .name = name, .path = database } };
+	struct backup_options o = { .full = full };
+	struct backup_result r;
+	if (backup_run(v, &s, 1, &o, &r, &err) != 0)
+		fail_msg("%s", err.msg);
+	assert_int_equal(r.warning.code, ERR_NONE);
+}
+
+static struct buf *read_file(const char *path)
+{
+	struct buf *b = buf_new(OBJECT_CAP, &err);
+	if (!b || io_read_file(path, b, &err) != 0)
+		fail_msg("%s", err.msg);
+	return b;
+}
+
+static void name_store(struct kept *k, const char *name)
+{
+	memcpy(k->info.writer, vault_keyfile(made.vault)->id, 16);
+	vault_store_id(made.vault, name, k->info.store);
+	k->info.name = name;
+}
+
+static void make_store(struct kept *k, const char *name)
+{
+	name_store(k, name);
+	sql("drop table if exists customer; create table customer(id integer primary key, name, note);"
+	    "with recursive n(i) as (select 1 union all select i + 1 from n where i < 500)"
+	    "insert into customer select i, hex(randomblob(20)), hex(randomblob(20)) from n");
+	back_up(made.vault, name, false);
+	k->image[0] = read_file(database);
+	sql("update customer set note = hex(randomblob(20)) where id % 50 = 7");
+	back_up(made.vault, name, false);
+	k->image[1] = read_file(database);
+}
+
+static int take_object(void *arg, const struct backend_object *o, struct err *e)
+{
+	(void)arg, (void)e;
+	assert_true(n_objects < OBJECTS_MAX);
+	struct object *to = &objects[n_objects++];
+	snprintf(to->name, sizeof to->name, "%s", o->name);
+	to->bytes = buf_new(OBJECT_CAP, &err);
+	return storage_get_all(vault_storage(made.vault), o->name, to->bytes, &err);
+}
+
+static void take_objects(void)
+{
+	n_objects = 0;
+	if (storage_list(vault_storage(made.vault), "", take_object, NULL, &err) != 0)
+		fail_msg("%s", err.msg);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	make_vault(&made, "memory://test-check");
+	snprintf(database, sizeof database, "%s/crm.db", made.folder);
+	snprintf(target, sizeof target, "%s/out", made.folder);
+	make_store(&crm, "crm");
+	make_store(&shop, "shop");
+	take_objects();
+	return 0;
+}
+
+static void drop_store(struct kept *k)
+{
+	buf_free(k->image[0]);
+	buf_free(k->image[1]);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	drop_store(&crm);
+	drop_store(&shop);
+	for (size_t i = 0; i < n_objects; i++)
+		buf_free(objects[i].bytes);
+	drop_vault(&made);
+	return 0;
+}
+
+/* ---- damaging it ---- */
+
+static void put(const char *name, const void *bytes, size_t len)
+{
+	if (storage_put(vault_storage(made.vault), name, bytes, len, BACKEND_REPLACE, &err) != 0)
+		fail_msg("%s", err.msg);
+}
+
+static void discard(const char *name)
+{
+	if (storage_remove(vault_storage(made.vault), name, &err) != 0)
+		fail_msg("%s", err.msg);
+}
+
+static void put_back(const struct object *o)
+{
+	put(o->name, o->bytes->bytes, o->bytes->len);
+}
+
+static void put_flipped(const struct object *o, size_t at)
+{
+	o->bytes->bytes[at] ^= (uint8_t)(1u << (at % 8));
+	put_back(o);
+	o->bytes->bytes[at] ^= (uint8_t)(1u << (at % 8));
+}
+
+static bool is_in(const struct object *o, const char *part)
+{
+	return strstr(o->name, part) != NULL;
+}
+
+static struct object *first_in(const char *part)
+{
+	for (size_t i = 0; i < n_objects; i++)
+		if (is_in(&objects[i], part))
+			return &objects[i];
+	fail_msg("no object in %s", part);
+	return NULL;
+}
+
+/* Small objects of which each byte has a meaning of its own are tried throughout, others in steps. */
+static size_t step(const struct object *o)
+{
+	return o->bytes->len <= SAMPLES ? 1 : o->bytes->len / SAMPLES;
+}
+
+/* ---- looking at it ---- */
+
+struct heard {
+	const char *about;       /* text that problems are looked through for */
+	unsigned problems, named;
+	char all[4000];
+};
+
+static void hear(void *arg, const struct err *problem)
+{
+	struct heard *h = arg;
+	size_t len = strlen(h->all);
+	h->problems++;
+	h->named += strstr(problem->msg, h->about) != NULL;
+	assert_true(problem->code < 0);
+	assert_null(strchr(problem->msg, '\n'));
+	snprintf(h->all + len, sizeof h->all - len, "%s\n", problem->msg);
+}
+
+static const char *tail(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+	return slash && strlen(slash) > 60 ? slash + 1 : name;   /* packs go by their id alone */
+}
+
+static struct check_result check_one(struct vault *v, const struct store_info *store,
+                                     bool read_data, struct heard *h)
+{
+	struct check_options o = { .read_data = read_data };
+	struct check_result r;
+	if (check_run(v, store, &o, hear, h, &r, &err) != 0)
+		fail_msg("%s", err.msg);
+	return r;
+}
+
+/* The vault, and both stores: what 'holdfast check' does. */
+static struct heard check_everything(struct vault *v, bool read_data, const char *about)
+{
+	struct heard h = { .about = about };
+	unsigned problems = (unsigned)check_one(v, NULL, read_data, &h).problems;
+	problems += (unsigned)check_one(v, &crm.info, read_data, &h).problems;
+	problems += (unsigned)check_one(v, &shop.info, read_data, &h).problems;
+	assert_int_equal(problems, h.problems);
+	return h;
+}
+
+/* A slot opens only with its passphrase: what a look at it cannot tell, unlocking does. */
+static bool unlocks(void)
+{
+	struct vault_options o = { .url = made.url, .keys_dir = made.keys };
+	AUTO(vault) v = vault_open(&o, &err);
+	return v && vault_unlock(v, vault_pass, sizeof vault_pass - 1, &err) == 0;
+}
+
+static void expect_named(const struct object *o, const char *about, const char *what, size_t at)
+{
+	struct heard h = check_everything(made.vault, true, about);
+	if (h.named > 0 || (is_in(o, NAMES_SLOTS) && !unlocks()))
+		return;
+	fail_msg("%s of %s at %zu: not named; heard: %s", what, o->name, at, h.all);
+}
+
+static struct buf *restored(const struct kept *k, uint64_t seq)
+{
+	struct restore_options o = { .to = target };
+	struct restore_result r;
+	if (restore_snapshot(made.vault, &k->info, seq, &o, &r, &err) != 0)
+		return NULL;
+	return read_file(r.target);
+}
+
+/* No file under a name that does not begin with a dot. */
+static bool left_nothing(void)
+{
+	bool nothing = true;
+	DIR *d = opendir(target);
+	for (struct dirent *e; d && (e = readdir(d)) != NULL;)
+		nothing &= e->d_name[0] == '.';
+	if (d)
+		closedir(d);
+	return nothing;
+}
+
+/* True: the right bytes came back; false: none did. Anything else fails the test. */
+static bool restores(const struct kept *k, uint64_t seq, const char *what)
+{
+	struct buf *b = restored(k, seq);
+	const struct buf *image = k->image[seq - 1];
+	bool right = b && b->len == image->len && memcmp(b->bytes, image->bytes, b->len) == 0;
+	if (b && !right)
+		fail_msg("%s: wrong bytes were restored", what);
+	if (!b && !left_nothing())
+		fail_msg("%s: a failed restore left a file", what);
+	buf_free(b);
+	scratch_remove(target);
+	return right;
+}
+
+static bool belongs_to(const struct object *o, const struct kept *k)
+{
+	char id[33];
+	return is_in(o, hex_encode(id, k->info.store, 16));
+}
+
+/* What belongs to one store is not looked at when the other one is restored. */
+static void restores_or_fails(const struct object *o)
+{
+	const struct kept *k = belongs_to(o, &shop) ? &shop : &crm;
+	restores(k, 1, o->name);
+	restores(k, 2, o->name);
+}
+
+/* ---- tests ---- */
+
+static void a_whole_vault_has_no_problems(void **state)
+{
+	struct heard h = { .about = "" };
+	(void)state;
+	struct check_result r = check_one(made.vault, &crm.info, true, &h);
+	assert_string_equal(h.all, "");
+	assert_int_equal(r.problems, 0);
+	assert_int_equal(r.snapshots, 2);
+	assert_int_equal(r.packs, 2);
+	assert_int_equal(r.packs_read, 2);
+	assert_int_equal(r.unreferenced, 0);
+	assert_true(r.decrypted);
+	assert_true(r.bytes_read > crm.image[0]->len / 3);
+	r = check_one(made.vault, &crm.info, false, &h);
+	assert_int_equal(r.packs_read, 0);
+	r = check_one(made.vault, NULL, true, &h);
+	assert_int_equal(r.problems, 0);
+	assert_true(restores(&crm, 1, "whole") && restores(&crm, 2, "whole"));
+	assert_true(restores(&shop, 1, "whole") && restores(&shop, 2, "whole"));
+}
+
+static void every_flipped_byte_is_found(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < n_objects; i++) {
+		const struct object *o = &objects[i];
+		for (size_t at = 0; at < o->bytes->len; at += step(o)) {
+			put_flipped(o, at);
+			expect_named(o, tail(o->name), "flip", at);
+			restores_or_fails(o);
+		}
+		put_flipped(o, o->bytes->len - 1);
+		expect_named(o, tail(o->name), "flip", o->bytes->len - 1);
+		put_back(o);
+	}
+}
+
+static void a_cut_off_object_is_found(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < n_objects; i++) {
+		const struct object *o = &objects[i];
+		for (size_t len = 0; len < o->bytes->len; len += step(o) * 6) {
+			put(o->name, o->bytes->bytes, len);
+			expect_named(o, tail(o->name), "cut", len);
+			restores_or_fails(o);
+		}
+		put(o->name, o->bytes->bytes, o->bytes->len - 1);
+		expect_named(o, tail(o->name), "cut", o->bytes->len - 1);
+		put_back(o);
+	}
+}
+
+static void bytes_behind_the_end_are_found(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < n_objects; i++) {
+		const struct object *o = &objects[i];
+		AUTO(buf) longer = buf_new(OBJECT_CAP, &err);
+		assert_int_equal(buf_append(longer, o->bytes->bytes, o->bytes->len, &err), 0);
+		assert_int_equal(buf_append(longer, "x", 1, &err), 0);
+		put(o->name, longer->bytes, longer->len);
+		expect_named(o, tail(o->name), "longer", 0);
+		restores_or_fails(o);
+		put_back(o);
+	}
+}
+
+/* Objects that could be mistaken for one another; 0: like no other. */
+static int kind(const struct object *o)
+{
+	return is_in(o, "/packs/") ? 1 : is_in(o, "/snapshots/") ? 2 : is_in(o, NAMES_KEYS) ? 3
+	     : strcmp(o->name, NAMES_FORMAT) == 0 || strcmp(o->name, NAMES_RECOVERY) == 0 ? 4 : 0;
+}
+
+static void a_swapped_object_is_found(void **state)
+{
+	unsigned swaps = 0;
+	(void)state;
+	for (size_t i = 0; i < n_objects; i++)
+		for (size_t j = 0; j < n_objects; j++) {
+			const struct object *o = &objects[i], *other = &objects[j];
+			if (i <= j || kind(o) == 0 || kind(o) != kind(other))
+				continue;
+			put(o->name, other->bytes->bytes, other->bytes->len);
+			put(other->name, o->bytes->bytes, o->bytes->len);
+			expect_named(o, tail(o->name), "swap", j);
+			expect_named(other, tail(other->name), "swap", i);
+			restores_or_fails(o);
+			restores_or_fails(other);
+			put_back(o);
+			put_back(other);
+			swaps++;
+		}
+	assert_int_equal(swaps, 6 + 6 + 1 + 1);
+}
+
+/* Snapshots that are not the newest may be deleted: that is what expiring them is. */
+static bool may_vanish(const struct object *o)
+{
+	return is_in(o, "/snapshots/00000001");
+}
+
+static void a_deleted_object_is_found(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < n_objects; i++) {
+		const struct object *o = &objects[i];
+		discard(o->name);
+		const char *about = is_in(o, NAMES_SLOTS) ? NAMES_SLOTS : tail(o->name);
+		if (!may_vanish(o))
+			expect_named(o, about, "deletion", 0);
+		restores_or_fails(o);
+		put_back(o);
+	}
+}
+
+static void problems_name_snapshots_and_files(void **state)
+{
+	struct heard h = { .about = "affects snapshots 1 to 2, file 'crm.db'" };
+	char old[NAMES_MAX];
+	(void)state;
+	/* the first pack is the larger one: both snapshots need it */
+	const struct object *large = NULL;
+	hex_encode(old, crm.info.store, 16);
+	for (size_t i = 0; i < n_objects; i++)
+		if (is_in(&objects[i], old) && is_in(&objects[i], "/packs/") &&
+		    (!large || objects[i].bytes->len > large->bytes->len))
+			large = &objects[i];
+	put_flipped(large, 1000);
+	check_one(made.vault, &crm.info, true, &h);
+	if (h.named == 0)
+		fail_msg("heard: %s", h.all);
+	discard(large->name);
+	h = (struct heard){ .about = "is not in the vault; affects snapshots 1 to 2, file 'crm.db'" };
+	check_one(made.vault, &crm.info, false, &h);
+	if (h.named == 0)
+		fail_msg("heard: %s", h.all);
+	put_back(large);
+}
+
+/* Without the secret: signatures, links, presence, lengths, hashes, and names of snapshots. */
+static void a_locked_check_finds_what_hashes_tell(void **state)
+{
+	(void)state;
+	AUTO(vault) locked = must_open_vault(&made, false);
+	struct heard h = check_everything(locked, true, "");
+	assert_string_equal(h.all, "");
+	for (size_t i = 0; i < n_objects; i++) {
+		const struct object *o = &objects[i];
+		if (is_in(o, NAMES_SLOTS))
+			continue;
+		for (size_t at = 0; at < o->bytes->len; at += step(o)) {
+			put_flipped(o, at);
+			h = check_everything(locked, true, tail(o->name));
+			if (h.named == 0)
+				fail_msg("flip of %s at %zu; heard: %s", o->name, at, h.all);
+		}
+		put(o->name, o->bytes->bytes, o->bytes->len - 1);
+		h = check_everything(locked, false, tail(o->name));
+		if (h.named == 0)
+			fail_msg("%s cut off; heard: %s", o->name, h.all);
+		put_back(o);
+	}
+}
+
+static void every_byte_of_small_objects_counts(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < n_objects; i++) {
+		const struct object *o = &objects[i];
+		bool in_vault = is_in(o, NAMES_KEYS) || is_in(o, NAMES_CHARTERS) || is_in(o, ".json");
+		if ((!in_vault && !is_in(o, "/snapshots/")) || belongs_to(o, &shop))
+			continue;
+		for (size_t at = 0; at < o->bytes->len; at++) {
+			struct heard h = { .about = o->name };
+			put_flipped(o, at);
+			check_one(made.vault, in_vault ? NULL : &crm.info, false, &h);
+			if (h.named == 0)
+				fail_msg("flip of %s at %zu; heard: %s", o->name, at, h.all);
+		}
+		put_back(o);
+	}
+}
+
+static void a_slot_is_looked_at_without_its_passphrase(void **state)
+{
+	const struct object *o = first_in(NAMES_SLOTS);
+	(void)state;
+	/* magic, version, reserved, passes and memory out of bounds */
+	static const size_t head[] = { 0, 7, 8, 9, 10, 11, 14, 15, 19 };
+	for (size_t i = 0; i < sizeof head / sizeof *head; i++) {
+		struct heard h = { .about = o->name };
+		put_flipped(o, head[i]);
+		check_one(made.vault, NULL, false, &h);
+		if (h.named != 1)
+			fail_msg("byte %zu; heard: %s", head[i], h.all);
+	}
+	put_back(o);
+}
+
+static void strange_objects_are_reported(void **state)
+{
+	char in_packs[NAMES_MAX], in_snapshots[NAMES_MAX], zero[NAMES_MAX], other[] =
+		"00000000000000000000000000000000/00000000000000000000000000000000/packs/x";
+	const char *const names[] = { "notes.txt", "keys/x", "charter/2", "slots/1234",
+	                              "charter/00000002.bak", other, in_packs, in_snapshots, zero };
+	(void)state;
+	snprintf(in_packs, sizeof in_packs, "%sx",
+	         names_packs(zero, crm.info.writer, crm.info.store));
+	snprintf(in_snapshots, sizeof in_snapshots, "%s000000001",
+	         names_snapshots(zero, crm.info.writer, crm.info.store));
+	snprintf(zero, sizeof zero, "%.33sdoomed/1234", in_packs);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		const char *about = names[i] == other ? "00000000000000000000000000000000/" : names[i];
+		put(names[i], "x", 1);
+		struct heard h = check_everything(made.vault, false, about);
+		if (h.named == 0)
+			fail_msg("%s was not reported; heard: %s", names[i], h.all);
+		discard(names[i]);
+	}
+}
+
+static void what_the_design_allows_is_not_reported(void **state)
+{
+	char prefix[NAMES_MAX], id[33], name[NAMES_MAX];
+	static const char *const tails[] = { "log/checkpoint", "log/tile/0/000", "drills/1/report.json",
+	                                     "%s/wal/000001", "%s/seals/1" };
+	(void)state;
+	names_writer(prefix, crm.info.writer);
+	hex_encode(id, crm.info.store, 16);
+	for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
+		const char *inner = strncmp(tails[i], "%s", 2) == 0 ? tails[i] + 2 : NULL;
+		snprintf(name, sizeof name, "%.40s%s%s", prefix, inner ? id : "",
+		         inner ? inner : tails[i]);
+		put(name, "x", 1);
+		struct heard h = check_everything(made.vault, false, "");
+		assert_string_equal(h.all, "");
+		discard(name);
+	}
+}
+
+static void a_doomed_pack_in_use_is_reported(void **state)
+{
+	const struct object *o = first_in("/packs/");
+	char name[NAMES_MAX], prefix[NAMES_MAX];
+	(void)state;
+	snprintf(name, sizeof name, "%.60s%.100s", names_doomed(prefix, crm.info.writer), tail(o->name));
+	put(name, "x", 1);
+	struct heard h = check_everything(made.vault, false, tail(o->name));
+	assert_int_equal(h.named, 1);
+	assert_non_null(strstr(h.all, "marked for deletion"));
+	discard(name);
+}
+
+static void left_overs_are_counted_and_are_no_problem(void **state)
+{
+	char name[NAMES_MAX];
+	uint8_t id[32] = { 1 };
+	struct heard h = { .about = "" };
+	(void)state;
+	names_pack(name, crm.info.writer, crm.info.store, id);
+	put(name, "left over", 9);
+	struct check_result r = check_one(made.vault, &crm.info, true, &h);
+	assert_string_equal(h.all, "");
+	assert_int_equal(r.unreferenced, 1);
+	assert_int_equal(r.packs, 2);
+	discard(name);
+}
+
+static void all_days_together_read_every_pack(void **state)
+{
+	unsigned chosen[7] = { 0 }, never = 0, same = 0;
+	(void)state;
+	for (unsigned p = 0; p < 1000; p++) {
+		uint8_t id[32];
+		bool any = false;
+		hash_plain(id, &p, sizeof p);
+		for (unsigned day = 0; day < 7; day++) {
+			bool c = check_packs_chosen(id, 20000 + day, 30);
+			chosen[day] += c;
+			any |= c;
+		}
+		same += check_packs_chosen(id, 20000, 30) == check_packs_chosen(id, 20001, 30);
+		never += !any;
+		assert_true(check_packs_chosen(id, 5, 100) && check_packs_chosen(id, 5, 0));
+	}
+	for (unsigned day = 0; day < 7; day++)
+		assert_in_range(chosen[day], 230, 370);
+	assert_in_range(never, 40, 130);       /* 0.7 to the seventh: 82 */
+	assert_in_range(same, 500, 660);       /* 0.58 of them */
+}
+
+static void a_stop_ends_the_check(void **state)
+{
+	volatile sig_atomic_t stop = 1;
+	struct progress progress = { .stop = &stop };
+	struct check_options o = { .read_data = true, .progress = &progress };
+	struct check_result r;
+	struct heard h = { .about = "" };
+	(void)state;
+	assert_int_equal(check_run(made.vault, &crm.info, &o, hear, &h, &r, &err), ERR_STOPPED);
+	assert_int_equal(h.problems, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_whole_vault_has_no_problems),
+		cmocka_unit_test(every_flipped_byte_is_found),
+		cmocka_unit_test(every_byte_of_small_objects_counts),
+		cmocka_unit_test(a_cut_off_object_is_found),
+		cmocka_unit_test(bytes_behind_the_end_are_found),
+		cmocka_unit_test(a_swapped_object_is_found),
+		cmocka_unit_test(a_deleted_object_is_found),
+		cmocka_unit_test(problems_name_snapshots_and_files),
+		cmocka_unit_test(a_locked_check_finds_what_hashes_tell),
+		cmocka_unit_test(a_slot_is_looked_at_without_its_passphrase),
+		cmocka_unit_test(strange_objects_are_reported),
+		cmocka_unit_test(what_the_design_allows_is_not_reported),
+		cmocka_unit_test(a_doomed_pack_in_use_is_reported),
+		cmocka_unit_test(left_overs_are_counted_and_are_no_problem),
+		cmocka_unit_test(all_days_together_read_every_pack),
+		cmocka_unit_test(a_stop_ends_the_check),
+	};
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
