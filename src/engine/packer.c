@@ -7,13 +7,15 @@
 #include <zstd.h>
 
 #include "base/buf.h"
+#include "base/wire.h"
 #include "format/names.h"
+#include "format/sum.h"
 #include "holdfast/err.h"
 #include "vault/journal.h"
 #include "vault/storage.h"
 #include "vault/vault.h"
 
-enum { UPLOADERS_MAX = 16, RUNS_BUF_MAX = 48 << 20 };
+enum { UPLOADERS_MAX = 16, RUNS_BUF_MAX = 48 << 20, CODED_RUN_MAX = 3 * WIRE_VARINT_MAX };
 
 struct pack_buffer {
 	uint8_t *bytes;               /* PACK_BYTES, page aligned */
@@ -214,9 +216,14 @@ static int complete(struct packer *p, struct pack_buffer *b, bool last, struct e
 {
 	b->last = last;
 	if (pack_finish(b->bytes, b->used, last, b->writer, &b->key, p->o.lookup, p->o.arg, &b->len,
-	                b->id, err) != 0)
-		return fail(p, err);
-	return last ? 0 : queue_pack(p, b, err);
+	                b->id, err) == 0)
+		return last ? 0 : queue_pack(p, b, err);
+	pthread_mutex_lock(&p->lock);
+	fail_locked(p, err);
+	if (!last)
+		recycle_locked(p, b);
+	pthread_mutex_unlock(&p->lock);
+	return err->code;
 }
 
 /* ---- filling ---- */
@@ -262,11 +269,19 @@ static int next_buffer_locked(struct packer *p, struct err *err)
 	return 0;
 }
 
-static bool fits(const struct pack_buffer *b, size_t stored, size_t n_runs)
+/* What is about to be added to a pack. */
+struct want {
+	size_t stored, n_runs;
+	uint64_t units;               /* of the runs: their tags go to the journal */
+};
+
+static bool fits(const struct pack_buffer *b, const struct want *w)
 {
-	size_t trailer = pack_writer_len(b->writer) + pack_writer_frame_bound(n_runs);
-	return b->used + stored + ZSTD_COMPRESSBOUND(trailer) + SEAL_OVERHEAD_BYTES +
-	       PACK_TAIL_BYTES <= PACK_BYTES && pack_writer_frames(b->writer) < PACK_FRAMES_MAX;
+	size_t trailer = pack_writer_len(b->writer) + pack_writer_frame_bound(w->n_runs);
+	uint64_t coded = w->n_runs * CODED_RUN_MAX + w->units * SUM_TAG_BYTES;
+	return b->used + w->stored + ZSTD_COMPRESSBOUND(trailer) + SEAL_OVERHEAD_BYTES +
+	       PACK_TAIL_BYTES <= PACK_BYTES && coded <= b->runs->max - b->runs->len &&
+	       pack_writer_room(b->writer, w->n_runs);
 }
 
 /* Close the open pack. True if it must be completed by the caller, unlocked. */
@@ -279,7 +294,7 @@ static struct pack_buffer *close_locked(struct packer *p)
 }
 
 /* On return 0 the lock is held and the open pack has room. */
-static int lock_room(struct packer *p, size_t stored, size_t n_runs, struct err *err)
+static int lock_room(struct packer *p, const struct want *want, struct err *err)
 {
 	pthread_mutex_lock(&p->lock);
 	for (;;) {
@@ -287,8 +302,12 @@ static int lock_room(struct packer *p, size_t stored, size_t n_runs, struct err 
 			pthread_mutex_unlock(&p->lock);
 			return err->code;
 		}
-		if (fits(p->open, stored, n_runs))
+		if (fits(p->open, want))
 			return 0;
+		if (pack_writer_empty(p->open->writer)) {
+			pthread_mutex_unlock(&p->lock);
+			return err_set(err, ERR_LIMIT, "larger than a pack");
+		}
 		struct pack_buffer *full = close_locked(p);
 		if (!full)
 			continue;
@@ -315,7 +334,10 @@ int packer_reserve(struct packer *p, const struct packer_frame *f, struct packer
                    struct err *err)
 {
 	uint32_t stored = (uint32_t)(f->len + SEAL_OVERHEAD_BYTES);
-	if (lock_room(p, stored, f->n_runs, err) != 0)
+	struct want want = { .stored = stored, .n_runs = f->n_runs };
+	for (size_t i = 0; i < f->n_runs; i++)
+		want.units += f->runs[i].count;
+	if (lock_room(p, &want, err) != 0)
 		return err->code;
 	struct pack_buffer *b = p->open;
 	*slot = (struct packer_slot){ .at = b->bytes + b->used, .key = &b->key, .serial = b->serial,
@@ -345,7 +367,8 @@ int packer_release(struct packer *p, const struct packer_slot *slot, struct err 
 int packer_zeros(struct packer *p, const struct pack_run *run, const uint8_t *tags,
                  uint32_t *serial, struct err *err)
 {
-	if (lock_room(p, 0, 1, err) != 0)
+	const struct want want = { .n_runs = 1, .units = run->count };
+	if (lock_room(p, &want, err) != 0)
 		return err->code;
 	struct pack_buffer *b = p->open;
 	int rc = pack_writer_zeros(b->writer, run, err);

@@ -136,7 +136,10 @@ void pack_writer_clear(struct pack_writer *w);
 size_t pack_writer_len(const struct pack_writer *w);
 size_t pack_writer_frame_bound(size_t n_runs);
 
-/* runs[].file holds *file numbers* here. ERR_LIMIT, ERR_NOMEM. */
+/* Would a frame with that many runs, or that many zero runs, stay within what a reader accepts? */
+bool pack_writer_room(const struct pack_writer *w, size_t n_runs);
+
+/* runs[].file holds *file numbers* here. ERR_LIMIT without room, ERR_NOMEM. */
 int pack_writer_frame(struct pack_writer *w, enum pack_codec codec, uint32_t stored,
                       uint32_t plain, const struct pack_run *runs, size_t n_runs,
                       struct err *err);

@@ -23,7 +23,7 @@ struct pack_writer {
 	struct buf *frames, *zeros;
 	uint32_t *numbers;                  /* files in order of first mention */
 	uint64_t *next;                     /* per file: the unit behind its last run */
-	uint32_t n_files, cap_files, last_file, n_frames, n_zeros;
+	uint32_t n_files, cap_files, last_file, n_frames, n_zeros, n_runs;
 };
 
 struct pack_writer *pack_writer_new(struct err *err)
@@ -55,7 +55,7 @@ void pack_writer_clear(struct pack_writer *w)
 {
 	buf_clear(w->frames);
 	buf_clear(w->zeros);
-	w->n_files = w->last_file = w->n_frames = w->n_zeros = 0;
+	w->n_files = w->last_file = w->n_frames = w->n_zeros = w->n_runs = 0;
 }
 
 size_t pack_writer_len(const struct pack_writer *w)
@@ -67,6 +67,13 @@ size_t pack_writer_frame_bound(size_t n_runs)
 {
 	/* units are counted in 40 bits at most; a run is 2 + 6 + 3 bytes then, and rarely above 5 */
 	return FRAME_BOUND + n_runs * 11 + (n_runs ? FILE_BOUND + PATH_BOUND : 0);
+}
+
+bool pack_writer_room(const struct pack_writer *w, size_t n_runs)
+{
+	return w->n_frames < PACK_FRAMES_MAX && n_runs <= PACK_RUNS_MAX - w->n_runs &&
+	       FRAME_BOUND + n_runs * RUN_BOUND <= w->frames->max - w->frames->len &&
+	       RUN_BOUND <= w->zeros->max - w->zeros->len;
 }
 
 uint32_t pack_writer_frames(const struct pack_writer *w) { return w->n_frames; }
@@ -133,13 +140,21 @@ static int add_run(struct pack_writer *w, struct buf *to, const struct pack_run 
 	p = wire_put_varint(p, zigzag(w->next[index], run->first));
 	p = wire_put_varint(p, run->count);
 	w->next[index] = run->first + run->count;
+	w->n_runs++;
 	return buf_append(to, bytes, (size_t)(p - bytes), err);
+}
+
+static int too_many(struct err *err)
+{
+	return err_set(err, ERR_LIMIT, "too many frames or runs in one pack");
 }
 
 int pack_writer_frame(struct pack_writer *w, enum pack_codec codec, uint32_t stored,
                       uint32_t plain, const struct pack_run *runs, size_t n_runs, struct err *err)
 {
 	uint8_t bytes[1 + 3 * WIRE_VARINT_MAX], *p = bytes;
+	if (!pack_writer_room(w, n_runs))
+		return too_many(err);
 	*p++ = (uint8_t)codec;
 	p = wire_put_varint(p, stored);
 	p = wire_put_varint(p, plain);
@@ -161,6 +176,8 @@ int pack_writer_zeros(struct pack_writer *w, const struct pack_run *run, struct 
 {
 	uint32_t index = 0;
 	uint8_t bytes[RUN_BOUND], *p = bytes;
+	if (!pack_writer_room(w, 1))
+		return too_many(err);
 	if (file_index(w, run->file, &index, err) != 0)
 		return err->code;
 	p = wire_put_varint(p, index);
@@ -169,6 +186,7 @@ int pack_writer_zeros(struct pack_writer *w, const struct pack_run *run, struct 
 	if (buf_append(w->zeros, bytes, (size_t)(p - bytes), err) != 0)
 		return err->code;
 	w->n_zeros++;
+	w->n_runs++;
 	return 0;
 }
 
@@ -271,17 +289,35 @@ static bool file_ok(const struct pack_file *f)
 	       power_of_two(f->unit_bytes, 256, f->page_bytes) && f->length < UINT64_C(1) << 56;
 }
 
-/* Paths are copied into one block, each with a NUL behind. */
-static bool parse_files(struct wire *w, struct pack_trailer *t)
+struct parser {
+	struct wire w;
+	struct pack_trailer *t;
+	uint64_t frames_end;
+	uint64_t *next;       /* per file: the unit behind its last run */
+	uint32_t cap_runs;
+	bool nomem;           /* why a step returned false: else what is there is malformed */
+};
+
+static void *got(struct parser *p, void *memory)
 {
+	p->nomem |= !memory;
+	return memory;
+}
+
+/* Paths are copied into one block, each with a NUL behind. */
+static bool parse_files(struct parser *p)
+{
+	struct wire *w = &p->w;
+	struct pack_trailer *t = p->t;
 	t->n_files = (uint32_t)wire_bounded(w, PACK_FILES_MAX);
 	size_t room = wire_left(w) + t->n_files + 1, used = 0;
 	/* a file takes five bytes at least, so the count is bounded by what is there */
 	if (!wire_ok(w) || t->n_files > wire_left(w) / 5)
 		return false;
-	t->files = calloc(t->n_files + 1u, sizeof *t->files);
-	t->paths = malloc(room);
-	if (!t->files || !t->paths)
+	t->files = got(p, calloc(t->n_files + 1u, sizeof *t->files));
+	t->paths = got(p, malloc(room));
+	p->next = got(p, calloc(t->n_files + 1u, sizeof *p->next));
+	if (p->nomem)
 		return false;
 	for (uint32_t i = 0; i < t->n_files; i++) {
 		struct pack_file *f = &t->files[i];
@@ -299,22 +335,21 @@ static bool parse_files(struct wire *w, struct pack_trailer *t)
 	return true;
 }
 
-struct run_room { uint32_t cap; };
-
-static bool room_for_runs(struct pack_trailer *t, struct run_room *room, uint64_t more)
+static bool room_for_runs(struct parser *p, uint64_t more)
 {
+	struct pack_trailer *t = p->t;
 	if (more > PACK_RUNS_MAX || t->n_runs + more > PACK_RUNS_MAX)
 		return false;
-	if (t->n_runs + more <= room->cap)
+	if (t->n_runs + more <= p->cap_runs)
 		return true;
-	uint32_t cap = room->cap ? room->cap : 256;
+	uint32_t cap = p->cap_runs ? p->cap_runs : 256;
 	while (cap < t->n_runs + more)
 		cap *= 2;
-	struct pack_run *runs = realloc(t->runs, cap * sizeof *runs);
+	struct pack_run *runs = got(p, realloc(t->runs, cap * sizeof *runs));
 	if (!runs)
 		return false;
 	t->runs = runs;
-	room->cap = cap;
+	p->cap_runs = cap;
 	return true;
 }
 
@@ -329,39 +364,40 @@ static uint64_t run_bytes(const struct pack_trailer *t, const struct pack_run *r
 	       pack_unit_len(f, r->first + r->count - 1);
 }
 
-/* next: per file the unit behind its last run, or NULL for runs that are not coded as deltas */
-static uint64_t parse_run(struct wire *w, struct pack_trailer *t, uint64_t *next)
+/* Frames' runs are coded as distances from the file's last one, zero runs as they are. */
+static uint64_t parse_run(struct parser *p, bool distance)
 {
+	struct pack_trailer *t = p->t;
 	struct pack_run *r = &t->runs[t->n_runs];
-	r->file = (uint32_t)wire_bounded(w, UINT32_MAX);
-	uint64_t first = wire_varint(w);
-	r->count = (uint32_t)wire_bounded(w, UINT32_MAX);
-	if (!wire_ok(w) || r->file >= t->n_files)
+	r->file = (uint32_t)wire_bounded(&p->w, UINT32_MAX);
+	uint64_t first = wire_varint(&p->w);
+	r->count = (uint32_t)wire_bounded(&p->w, UINT32_MAX);
+	if (!wire_ok(&p->w) || r->file >= t->n_files)
 		return 0;
-	r->first = next ? unzigzag(next[r->file], first) : first;
+	r->first = distance ? unzigzag(p->next[r->file], first) : first;
 	uint64_t bytes = run_bytes(t, r);
-	if (bytes && next)
-		next[r->file] = r->first + r->count;
+	if (bytes && distance)
+		p->next[r->file] = r->first + r->count;
 	t->n_runs += bytes != 0;
 	return bytes;
 }
 
-static bool parse_frame(struct wire *w, struct pack_trailer *t, struct pack_frame *f,
-                        struct run_room *room, uint64_t *next)
+static bool parse_frame(struct parser *p, struct pack_frame *f)
 {
+	struct wire *w = &p->w;
 	uint8_t codec = wire_u8(w);
 	f->stored = (uint32_t)wire_bounded(w, PACK_BYTES);
 	f->plain = (uint32_t)wire_bounded(w, PACK_FRAME_PLAIN_MAX);
 	uint64_t n = wire_bounded(w, PACK_RUNS_MAX);
 	if (!wire_ok(w) || codec > PACK_ZSTD || f->stored <= SEAL_OVERHEAD_BYTES || f->plain == 0 ||
-	    n > wire_left(w) / 3 || !room_for_runs(t, room, n))
+	    n > wire_left(w) / 3 || !room_for_runs(p, n))
 		return false;
 	f->codec = codec == PACK_RAW ? PACK_RAW : PACK_ZSTD;
-	f->run = t->n_runs;
+	f->run = p->t->n_runs;
 	f->n_runs = (uint32_t)n;
 	uint64_t covered = 0;
 	for (uint64_t i = 0; i < n; i++) {
-		uint64_t bytes = parse_run(w, t, next);
+		uint64_t bytes = parse_run(p, true);
 		covered += bytes;
 		if (bytes == 0 || covered > f->plain)
 			return false;
@@ -369,35 +405,35 @@ static bool parse_frame(struct wire *w, struct pack_trailer *t, struct pack_fram
 	return n == 0 || covered == f->plain;
 }
 
-static bool parse_frames(struct wire *w, struct pack_trailer *t, struct run_room *room,
-                         uint64_t *next, uint64_t frames_end)
+static bool parse_frames(struct parser *p)
 {
-	t->n_frames = (uint32_t)wire_bounded(w, PACK_FRAMES_MAX);
-	if (!wire_ok(w) || t->n_frames > wire_left(w) / 4)
+	struct pack_trailer *t = p->t;
+	t->n_frames = (uint32_t)wire_bounded(&p->w, PACK_FRAMES_MAX);
+	if (!wire_ok(&p->w) || t->n_frames > wire_left(&p->w) / 4)
 		return false;
-	t->frames = calloc(t->n_frames + 1u, sizeof *t->frames);
+	t->frames = got(p, calloc(t->n_frames + 1u, sizeof *t->frames));
 	if (!t->frames)
 		return false;
 	uint64_t at = PACK_HEADER_BYTES;
 	for (uint32_t i = 0; i < t->n_frames; i++) {
 		t->frames[i].offset = (uint32_t)at;
-		if (!parse_frame(w, t, &t->frames[i], room, next))
+		if (!parse_frame(p, &t->frames[i]))
 			return false;
 		at += t->frames[i].stored;
-		if (at > frames_end)
+		if (at > p->frames_end)
 			return false;
 	}
 	return true;
 }
 
-static bool parse_zeros(struct wire *w, struct pack_trailer *t, struct run_room *room)
+static bool parse_zeros(struct parser *p)
 {
-	uint64_t n = wire_bounded(w, PACK_RUNS_MAX);
-	t->zero_run = t->n_runs;
-	if (!wire_ok(w) || n > wire_left(w) / 3 || !room_for_runs(t, room, n))
+	uint64_t n = wire_bounded(&p->w, PACK_RUNS_MAX);
+	p->t->zero_run = p->t->n_runs;
+	if (!wire_ok(&p->w) || n > wire_left(&p->w) / 3 || !room_for_runs(p, n))
 		return false;
 	for (uint64_t i = 0; i < n; i++)
-		if (parse_run(w, t, NULL) == 0)
+		if (parse_run(p, false) == 0)
 			return false;
 	return true;
 }
@@ -405,27 +441,25 @@ static bool parse_zeros(struct wire *w, struct pack_trailer *t, struct run_room 
 struct pack_trailer *pack_trailer_decode(const uint8_t *plain, size_t len, uint64_t frames_end,
                                          struct err *err)
 {
-	struct wire w = wire_over(plain, len);
-	struct run_room room = { 0 };
 	AUTO(pack_trailer) t = calloc(1, sizeof *t);
 	if (!t) {
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	if (wire_u8(&w) != TRAILER_VERSION) {
-		err_set(err, wire_ok(&w) ? ERR_NEWER : ERR_CORRUPT, "trailer of an unknown version");
+	struct parser p = { .w = wire_over(plain, len), .t = t, .frames_end = frames_end };
+	if (wire_u8(&p.w) != TRAILER_VERSION) {
+		err_set(err, wire_ok(&p.w) ? ERR_NEWER : ERR_CORRUPT, "trailer of an unknown version");
 		return NULL;
 	}
-	bool ok = parse_files(&w, t);
-	uint64_t *next = ok ? calloc(t->n_files + 1u, sizeof *next) : NULL;
-	ok = next && parse_frames(&w, t, &room, next, frames_end) && parse_zeros(&w, t, &room) &&
-	     wire_done(&w);
-	free(next);
-	if (!ok) {
+	bool ok = parse_files(&p) && parse_frames(&p) && parse_zeros(&p) && wire_done(&p.w);
+	free(p.next);
+	if (ok)
+		return TAKE(t);
+	if (p.nomem)
+		err_set(err, ERR_NOMEM, "out of memory");
+	else
 		err_set(err, ERR_CORRUPT, "trailer is malformed");
-		return NULL;
-	}
-	return TAKE(t);
+	return NULL;
 }
 
 struct pack_trailer *pack_trailer_open(const uint8_t *sealed, uint32_t stored, uint32_t plain,
