@@ -273,17 +273,15 @@ void fetch_drop_runs(struct fetch *f, uint32_t pack)
 
 /* ---- whole packs ---- */
 
-int fetch_verify(struct fetch *f, uint32_t pack, uint8_t *memory, struct err *err)
+
+static int read_whole(struct fetch *f, uint32_t pack, uint8_t *memory, struct err *err)
 {
-	uint8_t id[32];
 	size_t len = 0;
-	if (get(f, pack, 0, memory, PACK_BYTES, &len, err) == 0) {
-		hash_plain(id, memory, len);
-		if (len == f->list[pack].size && memcmp(id, f->list[pack].id, 32) == 0)
-			return 0;
-		err_set(err, ERR_CORRUPT, "its content is not what its name says (changed or damaged in "
-		        "storage)");
-	}
+	if (get(f, pack, 0, memory, PACK_BYTES, &len, err) != 0)
+		return name_error(f, pack, err);
+	if (len == f->list[pack].size)
+		return 0;
+	err_set(err, ERR_CORRUPT, "is shorter or longer than its snapshot says");
 	return name_error(f, pack, err);
 }
 
@@ -324,7 +322,7 @@ static void *read_ahead(void *arg)
 		pthread_mutex_unlock(&f->lock);
 		if (!memory)
 			memory = map_memory(PACK_BYTES, &err);
-		int rc = memory ? fetch_verify(f, pack, memory, &err) : err.code;
+		int rc = memory ? read_whole(f, pack, memory, &err) : err.code;
 		pthread_mutex_lock(&f->lock);
 		p->memory = memory;
 		p->state = LOADED;
@@ -418,6 +416,35 @@ static void unpin_whole(struct fetch *f, uint32_t pack)
 		pthread_cond_broadcast(&f->changed);
 	}
 	pthread_mutex_unlock(&f->lock);
+}
+
+int fetch_verify(struct fetch *f, uint32_t pack, uint8_t *memory, struct err *err)
+{
+	uint8_t id[32];
+	if (read_whole(f, pack, memory, err) != 0)
+		return err->code;
+	hash_plain(id, memory, f->list[pack].size);
+	if (memcmp(id, f->list[pack].id, 32) == 0)
+		return 0;
+	err_set(err, ERR_CORRUPT, "its content is not what its name says (changed or damaged in "
+	        "storage)");
+	return name_error(f, pack, err);
+}
+
+int fetch_diagnose(struct fetch *f, struct err *err)
+{
+	struct err why = { 0 };
+	uint8_t *memory = map_memory(PACK_BYTES, &why);
+	for (uint32_t i = 0; memory && i < f->n; i++)
+		if (fetch_verify(f, i, memory, &why) != 0) {
+			char text[sizeof err->msg / 2];
+			snprintf(text, sizeof text, "%.280s", err->msg);
+			err_set(err, why.code, "%.250s; %s", why.msg, text);
+			break;
+		}
+	if (memory)
+		munmap(memory, PACK_BYTES);
+	return err->code;
 }
 
 /* ---- pieces ---- */

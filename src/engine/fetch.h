@@ -1,10 +1,13 @@
 /*
  * fetch - frames of a list of packs, from whole packs kept in memory or from pieces of a fixed grid.
  *
- * Packs that `fetch_plan` announces as dense are read whole by a thread that runs ahead, and their
- * hash is verified; they leave memory when all that was announced of them was consumed. Everything
- * else is read in aligned pieces of 512 KiB, so that requests show nothing of where frames lie.
- * Messages name the pack's object.
+ * Packs that `fetch_plan` announces as dense are read whole by a thread that runs ahead; they leave
+ * memory when all that was announced of them was consumed. Everything else is read in aligned pieces
+ * of 512 KiB, so that requests show nothing of where frames lie. Messages name the pack's object.
+ *
+ * Nobody can make a frame without the session key, and files have sums: so packs are not hashed
+ * here, which would cost a restore a fifth of its time. fetch_verify does, for checks;
+ * fetch_diagnose does after a sum did not fit, to say which object was changed.
  */
 #ifndef FETCH_H
 #define FETCH_H
@@ -57,5 +60,9 @@ uint64_t fetch_bytes(const struct fetch *f);
 
 /* Whole pack, hash verified, into memory of PACK_BYTES (aligned): for checks. */
 int fetch_verify(struct fetch *f, uint32_t pack, uint8_t *memory, struct err *err);
+
+/* *err says that something did not fit, and names no pack: look at all, and put the name of the
+ * first that is not what it should be in front. Returns err->code. */
+int fetch_diagnose(struct fetch *f, struct err *err);
 
 #endif

@@ -83,6 +83,14 @@ static struct restore_page_options page_options(const struct restore *r, const s
 	};
 }
 
+/* Damage has an object: find it where the message does not name it yet. */
+static int blame(struct restore *r, struct err *err)
+{
+	if (err->code != ERR_CORRUPT || strstr(err->msg, "pack "))
+		return err->code;
+	return fetch_diagnose(r->fetch, err);
+}
+
 /* ---- page files into a folder ---- */
 
 static int write_target(void *arg, uint64_t offset, const uint8_t *data, size_t len,
@@ -139,7 +147,7 @@ static int restore_file(struct restore *r, const struct body_file *f, struct err
 	meter_phase(&r->meter, "restoring", f->length);
 	if (r->options->dry_run) {
 		o.write = drop;
-		return restore_page_file(&o, err);
+		return restore_page_file(&o, err) == 0 ? 0 : blame(r, err);
 	}
 	AUTO(target) t = target_open(r->options->to, base_name(f->path), r->id, f->length,
 	                             r->options->overwrite, err);
@@ -148,11 +156,11 @@ static int restore_file(struct restore *r, const struct body_file *f, struct err
 	o.write = write_target;
 	o.reuse = reuse_target;
 	o.arg = t;
-	int rc = restore_page_file(&o, err);
-	if (rc == ERR_CORRUPT)
-		target_discard(t);
-	if (rc != 0)
-		return rc;
+	if (restore_page_file(&o, err) != 0) {
+		if (err->code == ERR_CORRUPT)
+			target_discard(t);
+		return blame(r, err);
+	}
 	meter_phase(&r->meter, "syncing", 0);
 	if (target_complete(t, err) != 0)
 		return err->code;
@@ -221,7 +229,7 @@ static int stream_page_file(struct restore *r, const struct body_file *f, struct
 	meter_phase(&r->meter, "restoring", f->length);
 	o.write = write_sink;
 	o.arg = sink;
-	return restore_page_file(&o, err);
+	return restore_page_file(&o, err) == 0 ? 0 : blame(r, err);
 }
 
 static int into_sink(struct restore *r, struct sink *sink, struct err *err)

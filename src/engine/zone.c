@@ -145,6 +145,19 @@ static void learn_range(struct zone_range *range, const struct pack_trailer *t, 
 	}
 }
 
+/* A pack under another's name stands out: packs are listed in the order in which they were made. */
+static int check_order(const struct zone_file *file, struct fetch *fetch, uint32_t pack,
+                       struct err *err)
+{
+	if (pack + 1 == file->n_packs || file->fill_missing)
+		return 0;
+	const struct pack_header *older = fetch_header(fetch, pack);
+	const struct pack_header *newer = fetch_header(fetch, pack + 1);
+	if (older->seq < newer->seq || (older->seq == newer->seq && older->number < newer->number))
+		return 0;
+	return err_set(err, ERR_CORRUPT, "a pack is not the one its snapshot lists (were two swapped?)");
+}
+
 /* Within a pack the later frame would win; the writer never stores a unit twice in one. */
 static int take_pack(struct planning *p, struct fetch *fetch, uint32_t pack, bool learn,
                      struct err *err)
@@ -152,7 +165,8 @@ static int take_pack(struct planning *p, struct fetch *fetch, uint32_t pack, boo
 	const struct zone_file *file = p->z->file;
 	const struct pack_trailer *t = fetch_trailer(fetch, pack, err);
 	bool here;
-	if (!t || check_file(file, t, &here, err) != 0)
+	if (!t || check_file(file, t, &here, err) != 0 ||
+	    (learn && check_order(file, fetch, pack, err) != 0))
 		return err->code;
 	if (learn)
 		learn_range(&file->ranges[pack], t, file->number);
