@@ -16,6 +16,7 @@
 #include "crypto/hash.h"
 #include "crypto/slot.h"
 #include "engine/check_packs.h"
+#include "format/head.h"
 #include "format/names.h"
 #include "holdfast/backup.h"
 #include "holdfast/check.h"
@@ -602,6 +603,173 @@ static void a_stop_ends_the_check(void **state)
 	assert_int_equal(h.problems, 0);
 }
 
+/* ---- hashes and signatures right, contents not: a writer that errs ---- */
+
+/* Sign the snapshot anew over another list of packs. */
+static void relist(uint64_t seq, void (*change)(struct head *))
+{
+	char name[NAMES_MAX];
+	struct head_parts parts;
+	struct head head;
+	AUTO(buf) old = buf_new(OBJECT_CAP, &err);
+	AUTO(buf) new = buf_new(OBJECT_CAP, &err);
+	names_snapshot(name, crm.info.writer, crm.info.store, seq);
+	assert_int_equal(storage_get_all(vault_storage(made.vault), name, old, &err), 0);
+	assert_int_equal(head_split(&parts, old->bytes, old->len, &err), 0);
+	assert_int_equal(head_decode(&head, &parts, &err), 0);
+	change(&head);
+	assert_int_equal(head_encode(&head, parts.body, parts.body_len,
+	                             vault_keyfile(made.vault)->record_sk->bytes, new, &err), 0);
+	head_clear(&head);
+	put(name, new->bytes, new->len);
+}
+
+static void drop_first(struct head *h)
+{
+	memmove(h->packs, h->packs + 1, --h->n_packs * sizeof *h->packs);
+}
+
+static void turn_round(struct head *h)
+{
+	struct head_pack first = h->packs[0];
+	assert_int_equal(h->n_packs, 2);
+	h->packs[0] = h->packs[1];
+	h->packs[1] = first;
+}
+
+static void expect_told(uint64_t seq, void (*change)(struct head *), const char *what)
+{
+	struct heard h = { .about = what };
+	relist(seq, change);
+	check_one(made.vault, &crm.info, true, &h);
+	if (h.named == 0)
+		fail_msg("'%s' was not said; heard: %s", what, h.all);
+	assert_false(restores(&crm, seq, what));
+	for (size_t i = 0; i < n_objects; i++)
+		if (belongs_to(&objects[i], &crm) && is_in(&objects[i], "/snapshots/"))
+			put_back(&objects[i]);
+}
+
+static void contents_are_held_against_the_snapshot(void **state)
+{
+	(void)state;
+	expect_told(2, drop_first, "snapshot 2: file 'crm.db'");
+	expect_told(1, drop_first, "snapshot 1: file 'crm.db'");
+	/* the older pack wins: all units are there, but not the newest ones */
+	expect_told(2, turn_round, "snapshot 2: file 'crm.db'");
+}
+
+/* ---- a file tree ---- */
+
+static struct kept tree;
+static const char *const tree_files[] = { "big", "below/small", "below/empty" };
+
+static const char *in(const char *folder, const char *name)
+{
+	static char path[SCRATCH_MAX + 300];
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	return path;
+}
+
+static void write_file(const char *folder, const char *name, size_t len)
+{
+	uint8_t *bytes = malloc(len + 1);
+	assert_non_null(bytes);
+	randombytes_buf(bytes, len);
+	assert_int_equal(io_write_file(in(folder, name), bytes, len, 0644, &err), 0);
+	free(bytes);
+}
+
+static void back_up_tree(const char *folder)
+{
+	struct backup_store s = { .source = { .type = "files", .name = "tree", .path = folder } };
+	struct backup_options o = { .full = false };
+	struct backup_result r;
+	if (backup_run(made.vault, &s, 1, &o, &r, &err) != 0)
+		fail_msg("%s", err.msg);
+}
+
+static void make_tree(char folder[SCRATCH_MAX + 20])
+{
+	snprintf(folder, SCRATCH_MAX + 20, "%s/tree", made.folder);
+	assert_int_equal(io_make_dirs(in(folder, "below"), 0700, &err), 0);
+	write_file(folder, "big", 400000);
+	write_file(folder, "below/small", 1000);
+	write_file(folder, "below/empty", 0);
+	name_store(&tree, "tree");
+	back_up_tree(folder);
+	write_file(folder, "below/small", 1001);
+	back_up_tree(folder);
+}
+
+/* What is there is right; what is not there was reported. */
+static void restore_tree(const char *folder, const struct object *o)
+{
+	struct restore_options options = { .to = target };
+	struct restore_result r;
+	int rc = restore_snapshot(made.vault, &tree.info, 2, &options, &r, &err);
+	for (size_t i = 0; i < sizeof tree_files / sizeof *tree_files; i++) {
+		if (access(in(target, tree_files[i]), F_OK) != 0) {
+			assert_int_not_equal(rc, 0);
+			continue;
+		}
+		AUTO(buf) got = read_file(in(target, tree_files[i]));
+		AUTO(buf) want = read_file(in(folder, tree_files[i]));
+		if (got->len != want->len || memcmp(got->bytes, want->bytes, got->len) != 0)
+			fail_msg("%s: wrong bytes in %s", o ? o->name : "whole", tree_files[i]);
+	}
+	if (!o)
+		assert_int_equal(rc, 0);
+	scratch_remove(target);
+}
+
+static void damage_tree(const char *folder, const struct object *o)
+{
+	for (size_t at = 0; at < o->bytes->len; at += step(o)) {
+		struct heard h = { .about = tail(o->name) };
+		put_flipped(o, at);
+		check_one(made.vault, &tree.info, true, &h);
+		if (h.named == 0)
+			fail_msg("flip of %s at %zu; heard: %s", o->name, at, h.all);
+		restore_tree(folder, o);
+	}
+	put_back(o);
+}
+
+static void files_of_a_tree_are_named(const struct object *big)
+{
+	struct heard h = { .about = "file 'big'" };
+	discard(big->name);
+	check_one(made.vault, &tree.info, false, &h);
+	if (h.named == 0)
+		fail_msg("heard: %s", h.all);
+	put_back(big);
+}
+
+static void a_file_tree_is_checked_too(void **state)
+{
+	char folder[SCRATCH_MAX + 20];
+	struct heard h = { .about = "" };
+	const struct object *big = NULL;
+	(void)state;
+	make_tree(folder);
+	for (size_t i = 0; i < n_objects; i++)
+		buf_free(objects[i].bytes);
+	take_objects();
+	assert_int_equal(check_one(made.vault, &tree.info, true, &h).problems, 0);
+	assert_string_equal(h.all, "");
+	restore_tree(folder, NULL);
+	for (size_t i = 0; i < n_objects; i++) {
+		const struct object *o = &objects[i];
+		if (!belongs_to(o, &tree) || is_in(o, NAMES_KEYS))
+			continue;
+		damage_tree(folder, o);
+		if (!big || o->bytes->len > big->bytes->len)
+			big = o;
+	}
+	files_of_a_tree_are_named(big);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -621,6 +789,8 @@ int main(void)
 		cmocka_unit_test(left_overs_are_counted_and_are_no_problem),
 		cmocka_unit_test(all_days_together_read_every_pack),
 		cmocka_unit_test(a_stop_ends_the_check),
+		cmocka_unit_test(contents_are_held_against_the_snapshot),
+		cmocka_unit_test(a_file_tree_is_checked_too),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
