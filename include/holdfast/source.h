@@ -127,6 +127,12 @@ void source_free(struct source *s);
 /* The driver of that type, or NULL. */
 const struct source_ops *source_driver(const char *type);
 
+/* Add a driver to those built in, for programs with a store kind of their own; before any thread
+ * that backs up or restores. ops stays the caller's and must outlive every use. ERR_EXISTS (there
+ * is a driver of that type), ERR_LIMIT (SOURCE_REGISTERED_MAX were added). */
+enum { SOURCE_REGISTERED_MAX = 8 };
+int source_register(const struct source_ops *ops, struct err *err);
+
 /* Files in, one after the other: entry, then data until the next entry. */
 struct sink_ops {
 	int (*entry)(struct sink *k, const struct source_entry *entry, struct err *err);

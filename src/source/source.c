@@ -15,12 +15,33 @@ static const struct source_ops *const drivers[] = {
 	&source_sqlite,
 };
 
+static const struct source_ops *registered[SOURCE_REGISTERED_MAX];
+static size_t n_registered;
+
+static const struct source_ops *find(const struct source_ops *const *list, size_t n,
+                                     const char *type)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(list[i]->type, type) == 0)
+			return list[i];
+	return NULL;
+}
+
 const struct source_ops *source_driver(const char *type)
 {
-	for (size_t i = 0; i < sizeof drivers / sizeof drivers[0]; i++)
-		if (strcmp(drivers[i]->type, type) == 0)
-			return drivers[i];
-	return NULL;
+	const struct source_ops *d = find(drivers, sizeof drivers / sizeof drivers[0], type);
+	return d ? d : find(registered, n_registered, type);
+}
+
+int source_register(const struct source_ops *ops, struct err *err)
+{
+	if (source_driver(ops->type))
+		return err_set(err, ERR_EXISTS, "there is a source of type '%s' already", ops->type);
+	if (n_registered == SOURCE_REGISTERED_MAX)
+		return err_set(err, ERR_LIMIT, "no more than %d sources can be added",
+		               SOURCE_REGISTERED_MAX);
+	registered[n_registered++] = ops;
+	return 0;
 }
 
 struct source *source_open(const struct source_options *options, struct err *err)
