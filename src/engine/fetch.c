@@ -13,14 +13,13 @@
 #include "crypto/hash.h"
 #include "engine/keyring.h"
 #include "engine/meter.h"
+#include "engine/pieces.h"
 #include "format/names.h"
 #include "holdfast/err.h"
 #include "vault/storage.h"
 #include "vault/vault.h"
 
 enum {
-	PIECE_BYTES = 512 << 10,
-	PIECES = 48,
 	WHOLE_MAX = 3,               /* packs in memory */
 	TAIL_READ = 64 << 10,
 };
@@ -38,16 +37,6 @@ struct pack_entry {
 	unsigned users;
 };
 
-struct piece {
-	uint32_t pack, number;
-	enum { EMPTY, READING, READY, BROKEN } state;
-	unsigned users;
-	uint64_t used;
-	size_t len;
-	uint8_t *bytes;
-	struct err err;
-};
-
 struct fetch {
 	const struct vault *vault;
 	struct keyring *keys;
@@ -58,8 +47,7 @@ struct fetch {
 	struct meter *meter;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	struct piece pieces[PIECES];
-	uint64_t clock;
+	struct pieces *pieces;
 	atomic_uint_least64_t bytes;
 	/* the thread that reads ahead */
 	pthread_t ahead;
@@ -79,6 +67,9 @@ struct fetch_worker {
 
 enum { SEALED_MAX = PACK_FRAME_PLAIN_MAX + (64 << 10) };
 
+static int get(void *arg, uint32_t pack, uint64_t offset, void *out, size_t cap, size_t *len,
+               struct err *err);
+
 /* ---- handles ---- */
 
 struct fetch *fetch_new(const struct vault *v, struct keyring *keys, const uint8_t writer[16],
@@ -86,9 +77,15 @@ struct fetch *fetch_new(const struct vault *v, struct keyring *keys, const uint8
                         struct meter *meter, struct err *err)
 {
 	struct fetch *f = calloc(1, sizeof *f);
-	if (f)
+	if (f) {
 		f->packs = calloc(n + 1u, sizeof *f->packs);
-	if (!f || !f->packs) {
+		f->pieces = pieces_new(get, f, err);
+	}
+	if (!f || !f->packs || !f->pieces) {
+		if (f) {
+			free(f->packs);
+			pieces_free(f->pieces);
+		}
 		free(f);
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
@@ -137,9 +134,7 @@ void fetch_free(struct fetch *f)
 	}
 	while (f->n_spare > 0)
 		munmap(f->spare[--f->n_spare], PACK_BYTES);
-	for (size_t i = 0; i < PIECES; i++)
-		if (f->pieces[i].bytes)
-			munmap(f->pieces[i].bytes, PIECE_BYTES);
+	pieces_free(f->pieces);
 	pthread_mutex_destroy(&f->lock);
 	pthread_cond_destroy(&f->changed);
 	sodium_memzero(f->packs, (f->n + 1u) * sizeof *f->packs);
@@ -185,9 +180,10 @@ static int name_error(const struct fetch *f, uint32_t pack, struct err *err)
 	return err_wrap(err, "pack %s", hex_encode(hex, f->list[pack].id, 32));
 }
 
-static int get(struct fetch *f, uint32_t pack, uint64_t offset, void *out, size_t cap,
-               size_t *len, struct err *err)
+static int get(void *arg, uint32_t pack, uint64_t offset, void *out, size_t cap, size_t *len,
+               struct err *err)
 {
+	struct fetch *f = arg;
 	char name[NAMES_MAX];
 	names_pack(name, f->writer, f->store, f->list[pack].id);
 	if (storage_get(vault_storage(f->vault), name, offset, out, cap, len, err) != 0)
@@ -447,99 +443,6 @@ int fetch_diagnose(struct fetch *f, struct err *err)
 	return err->code;
 }
 
-/* ---- pieces ---- */
-
-static struct piece *find_piece(struct fetch *f, uint32_t pack, uint32_t number)
-{
-	for (size_t i = 0; i < PIECES; i++)
-		if (f->pieces[i].state != EMPTY && f->pieces[i].pack == pack &&
-		    f->pieces[i].number == number)
-			return &f->pieces[i];
-	return NULL;
-}
-
-static struct piece *oldest_unused(struct fetch *f)
-{
-	struct piece *best = NULL;
-	for (size_t i = 0; i < PIECES; i++) {
-		struct piece *p = &f->pieces[i];
-		if (p->users == 0 && p->state != READING && (!best || p->used < best->used))
-			best = p;
-	}
-	return best;
-}
-
-/* Called with the lock held; reads with the lock released. */
-static void read_piece(struct fetch *f, struct piece *p)
-{
-	struct err err = { 0 };
-	int rc = 0;
-	size_t len = 0;
-	pthread_mutex_unlock(&f->lock);
-	if (!p->bytes)
-		p->bytes = map_memory(PIECE_BYTES, &err);
-	rc = p->bytes ? get(f, p->pack, (uint64_t)p->number * PIECE_BYTES, p->bytes, PIECE_BYTES, &len,
-	                    &err) : err.code;
-	pthread_mutex_lock(&f->lock);
-	p->len = len;
-	p->err = err;
-	p->state = rc == 0 ? READY : BROKEN;
-	pthread_cond_broadcast(&f->changed);
-}
-
-static struct piece *pin_piece(struct fetch *f, uint32_t pack, uint32_t number)
-{
-	struct piece *p;
-	pthread_mutex_lock(&f->lock);
-	while (!(p = find_piece(f, pack, number)) && !(p = oldest_unused(f)))
-		pthread_cond_wait(&f->changed, &f->lock);
-	p->users++;
-	p->used = ++f->clock;
-	if (p->state == EMPTY || p->pack != pack || p->number != number || p->state == BROKEN) {
-		p->pack = pack;
-		p->number = number;
-		p->state = READING;
-		read_piece(f, p);
-	}
-	while (p->state == READING)
-		pthread_cond_wait(&f->changed, &f->lock);
-	pthread_mutex_unlock(&f->lock);
-	return p;
-}
-
-static void unpin_piece(struct fetch *f, struct piece *p)
-{
-	pthread_mutex_lock(&f->lock);
-	if (--p->users == 0)
-		pthread_cond_broadcast(&f->changed);
-	pthread_mutex_unlock(&f->lock);
-}
-
-static int copy_range(struct fetch *f, uint32_t pack, uint32_t offset, uint32_t len, uint8_t *out,
-                      struct err *err)
-{
-	while (len > 0) {
-		uint32_t number = offset / PIECE_BYTES, at = offset % PIECE_BYTES;
-		uint32_t n = PIECE_BYTES - at < len ? PIECE_BYTES - at : len;
-		struct piece *p = pin_piece(f, pack, number);
-		int rc = 0;
-		if (p->state == BROKEN) {
-			*err = p->err;
-			rc = err->code;
-		} else if (p->len < at + n)
-			rc = err_set(err, ERR_CORRUPT, "is shorter than its snapshot says");
-		else
-			memcpy(out, p->bytes + at, n);
-		unpin_piece(f, p);
-		if (rc != 0)
-			return rc;
-		offset += n;
-		out += n;
-		len -= n;
-	}
-	return 0;
-}
-
 /* ---- frames ---- */
 
 static int open_frame(struct fetch *f, uint32_t pack, uint32_t frame, const uint8_t *sealed,
@@ -556,7 +459,7 @@ static int frame_from_pieces(struct fetch *f, uint32_t pack, uint32_t frame, uin
                              struct fetch_worker *w, struct err *err)
 {
 	const struct pack_frame *fr = &f->packs[pack].trailer->frames[frame];
-	if (copy_range(f, pack, fr->offset, fr->stored, w->sealed, err) != 0)
+	if (pieces_copy(f->pieces, pack, fr->offset, fr->stored, w->sealed, err) != 0)
 		return err->code;
 	return open_frame(f, pack, frame, w->sealed, out, w, err);
 }
