@@ -155,7 +155,7 @@ static void drop_folder(const char *folder)
 static int dump_table(struct dump *d, const char *table, const char *temp, struct err *err)
 {
 	char folder[PATH_MAX], file[PATH_MAX + 8];
-	snprintf(folder, sizeof folder, "%s/holdfast-XXXXXX", temp ? temp : "/dev/shm");
+	snprintf(folder, sizeof folder, "%s/holdfast-dump-XXXXXX", temp ? temp : "/dev/shm");
 	if (check_memory(temp ? temp : "/dev/shm", err) != 0 || check_single(d, err) != 0)
 		return err->code;
 	if (!mkdtemp(folder))

@@ -24,7 +24,7 @@ static json_t *as_json(const struct listing *l, const struct snapshot_info *i)
 	                      "snapshot", (json_int_t)i->seq, "time", (json_int_t)i->time_s, "kind",
 	                      snapshot_kind_text(i->kind), "epoch", (int)i->epoch, "packs",
 	                      (int)i->packs, "new_packs", (int)i->new_packs, "listed_bytes",
-	                      (json_int_t)i->listed_bytes, "new_bytes", (json_int_t)i->new_bytes,
+	                      (json_int_t)i->listed_bytes, "new_bytes", (json_int_t)stores_new_bytes(i),
 	                      "id", i->id);
 	if (j && info->writer_name)
 		json_object_set_new(j, "machine", output_json_text(info->writer_name));
@@ -40,7 +40,7 @@ static int visit(void *arg, const struct snapshot_info *i, struct err *err)
 		return output_json(as_json(l, i), err);
 	snprintf(name, sizeof name, "%s@%" PRIu64, l->store->label, i->seq);
 	return TABLE_ROW(l->table, err, name, text_time(when, i->time_s),
-	                 snapshot_kind_text(i->kind), text_size(added, i->new_bytes),
+	                 snapshot_kind_text(i->kind), text_size(added, stores_new_bytes(i)),
 	                 text_size(fetch, i->listed_bytes), i->id);
 }
 

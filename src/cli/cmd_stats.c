@@ -20,7 +20,7 @@ static int visit(void *arg, const struct snapshot_info *i, struct err *err)
 	(void)err;
 	st->snapshots++;
 	st->kinds[i->kind]++;
-	st->new_bytes += i->new_bytes;
+	st->new_bytes += stores_new_bytes(i);
 	st->newest_listed_bytes = i->listed_bytes;
 	return 0;
 }

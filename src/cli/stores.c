@@ -211,3 +211,8 @@ int stores_newest(struct cli *cli, const struct store_entry *entry, struct snaps
 	*found = rc == 0;
 	return rc == ERR_ABSENT ? 0 : rc;
 }
+
+uint64_t stores_new_bytes(const struct snapshot_info *info)
+{
+	return info->seq == 1 ? info->listed_bytes : info->new_bytes;
+}

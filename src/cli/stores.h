@@ -54,4 +54,7 @@ int stores_keep(struct stores *list, char **operands, size_t n, struct err *err)
 int stores_newest(struct cli *cli, const struct store_entry *entry, struct snapshot_info *out,
                   bool *found, struct err *err);
 
+/* What a snapshot added to the vault; with the first, that is all of it. */
+uint64_t stores_new_bytes(const struct snapshot_info *info);
+
 #endif

@@ -86,7 +86,7 @@ load helper
 
 @test "another backup of the store is running" {
 	new_vault
-	printf '[store slow]\ntype = command\ncommand = sleep 20\n' >>"$CONF"
+	printf '[store slow]\ntype = command\ncommand = sleep 5\n' >>"$CONF"
 	"$HOLDFAST" -c "$CONF" backup -q 3>&- &
 	first=$!
 	for _ in $(seq 100); do
@@ -95,6 +95,8 @@ load helper
 	done
 	run -11 --separate-stderr hf backup slow
 	kill "$first"
+	sleep 0.2
+	kill "$first" 2>/dev/null || true   # the second ends it at once
 	wait "$first" || true
 	[[ $stderr == "holdfast: slow: a backup by pid $first is running"* ]]
 }
