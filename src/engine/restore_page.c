@@ -17,7 +17,7 @@ enum {
 	REGION = ZONE_REGION_BYTES,
 	BLOCKS = REGION / SUM_BLOCK_BYTES,
 	WORKERS_MAX = 16,
-	FRAMES_MAX = 96,             /* decoded, for all workers */
+	FRAMES_MAX = 64,             /* decoded, for all workers */
 	SPAN_MAX = 256,              /* a pack whose units span more regions is read in pieces */
 };
 
