@@ -20,7 +20,7 @@ static const char *store_name(const struct backup_report *r, size_t i)
 }
 
 struct counts {
-	size_t stores, failed, warned, kinds[3];
+	size_t stores, failed, warned, forked, kinds[3];
 	uint64_t read, changed, stored;
 	enum err_code first_failure;
 };
@@ -35,6 +35,7 @@ static void count_store(struct counts *c, const struct backup_result *result)
 		return;
 	}
 	c->warned += result->warning.code != ERR_NONE;
+	c->forked += result->warning.code == ERR_FORK;
 	c->kinds[result->kind]++;
 	c->read += result->bytes_read;
 	c->changed += result->bytes_changed;
@@ -59,6 +60,7 @@ static struct counts count_all(const struct backup_report *r)
 		all.stores += c.stores;
 		all.failed += c.failed;
 		all.warned += c.warned + (r->plan->groups[i].too_many_missing && !r->accepted);
+		all.forked += c.forked;
 		all.read += c.read;
 		all.stored += c.stored;
 		if (all.first_failure == ERR_NONE)
@@ -72,6 +74,9 @@ enum exit_code backup_report_exit(const struct backup_report *r)
 	struct counts c = count_all(r);
 	if (c.failed)
 		return c.stores > 1 ? EXIT_SOME_FAILED : exit_code_of(c.first_failure);
+	/* committed, but two histories were found where there may be one: nobody must overlook it */
+	if (c.forked)
+		return EXIT_DAMAGE;
 	return c.warned ? EXIT_DEGRADED : EXIT_DONE;
 }
 
