@@ -255,11 +255,12 @@ static int read_prefix(struct body_reader *r, struct err *err)
 	if (refill(r, 1 + SUM_KEY_BYTES, err) != 0)
 		return err->code;
 	struct wire w = window(r);
-	if (wire_u8(&w) != BODY_VERSION)
-		return err_set(err, ERR_NEWER, "snapshot body of an unknown version");
+	uint8_t version = wire_u8(&w);
 	wire_copy(&w, r->page_key, SUM_KEY_BYTES);
 	if (!wire_ok(&w))
 		return damaged(err);
+	if (version != BODY_VERSION)
+		return err_set(err, ERR_NEWER, "snapshot body of an unknown version");
 	r->at += 1 + SUM_KEY_BYTES;
 	return 0;
 }

@@ -60,22 +60,25 @@ int storekey_verify(struct storekey *k, const uint8_t *bytes, size_t len,
                     const uint8_t record_pk[32], struct err *err)
 {
 	if (len < SEALED_AT + SEAL_OVERHEAD_BYTES + SIGN_BYTES || len > STOREKEY_MAX_BYTES ||
-	    memcmp(bytes, magic, sizeof magic) != 0)
+	    memcmp(bytes, magic, sizeof magic - 2) != 0)
 		return err_set(err, ERR_CORRUPT, "not a store key, or cut off");
+	if (memcmp(bytes, magic, sizeof magic) != 0)
+		return err_set(err, ERR_NEWER, "store key of a newer format");
 	size_t signed_len = len - SIGN_BYTES;
+	struct storekey out = { 0 };
 	struct wire w = wire_over(bytes, SEALED_AT);
-	memset(k, 0, sizeof *k);
 	wire_bytes(&w, sizeof magic);
-	wire_copy(&w, k->vault, 16);
-	wire_copy(&w, k->writer, 16);
-	wire_copy(&w, k->store, 16);
-	k->epoch = wire_u32(&w);
-	wire_copy(&w, k->pk, 32);
+	wire_copy(&w, out.vault, 16);
+	wire_copy(&w, out.writer, 16);
+	wire_copy(&w, out.store, 16);
+	out.epoch = wire_u32(&w);
+	wire_copy(&w, out.pk, 32);
 	wire_bytes(&w, SEAL_STANZA_BYTES);
 	if (wire_u32(&w) != signed_len - SEALED_AT ||
 	    !sign_verify(bytes + signed_len, label, bytes, signed_len, record_pk))
 		return err_set(err, ERR_CORRUPT, "its signature is not by the writer it names (changed or "
 		               "damaged in storage)");
+	*k = out;
 	return 0;
 }
 
@@ -84,11 +87,13 @@ static int take_plain(struct storekey *k, const uint8_t *plain, size_t len, stru
 	struct wire w = wire_over(plain, len);
 	uint8_t pk[32];
 	size_t name_len;
-	wire_copy(&w, k->sk, 32);
+	const uint8_t *sk = wire_bytes(&w, 32);
 	const uint8_t *name = wire_counted(&w, STOREKEY_NAME_MAX, &name_len);
-	seal_public(pk, k->sk);
+	if (sk)
+		seal_public(pk, sk);
 	if (!wire_done(&w) || memcmp(pk, k->pk, 32) != 0 || memchr(name, 0, name_len))
 		return err_set(err, ERR_CORRUPT, "its secret does not fit its public key");
+	memcpy(k->sk, sk, 32);
 	memcpy(k->name, name, name_len);
 	k->name[name_len] = '\0';
 	return 0;
