@@ -287,8 +287,8 @@ static void a_cut_frame_is_refused_at_every_length(void **state)
 			uint8_t *cut = malloc(len + 1);
 			assert_non_null(cut);
 			memcpy(cut, f.sealed, len);
-			assert_int_equal(pack_open(f.out, PLAIN, cut, len, f.scratch, NULL, &f.key, PACK_FRAME,
-			                           4, f.codec, &err), ERR_CORRUPT);
+			assert_int_equal(pack_open(f.out, PLAIN, cut, len, f.scratch, NULL, &f.key,
+			                           PACK_FRAME, 4, f.codec, &err), ERR_CORRUPT);
 			free(cut);
 		}
 	}

@@ -307,7 +307,7 @@ static void an_unknown_file_fails_the_pack_and_leaks_nothing(void **state)
 	AUTO(framer) f = framer_new(s.packer, 1, 16, &err);
 	int rc = 0;
 	for (uint64_t i = 1; rc == 0 && i < 200; i++)
-		rc = put_units(f, 99, (3 * i + 1) * UNITS, &place, &err);   /* not in threes: no compression */
+		rc = put_units(f, 99, (3 * i + 1) * UNITS, &place, &err);   /* these do not compress */
 	assert_int_equal(rc, ERR_INVALID);
 	assert_int_equal(packer_finish(s.packer, &err), ERR_INVALID);
 	assert_int_equal(s.n, 0);
