@@ -242,5 +242,5 @@ int cli_unlock(struct cli *cli, struct err *err)
 
 const struct progress *cli_progress(const struct cli *cli)
 {
-	return live_progress(!cli->options.quiet);
+	return live_progress(!cli->options.quiet, cli->command == &cmd_backup ? "stored" : "fetched");
 }

@@ -6,6 +6,7 @@
 #include "cli/backup_report.h"
 #include "cli/cli.h"
 #include "cli/command.h"
+#include "cli/live.h"
 #include "cli/output.h"
 #include "cli/plan.h"
 #include "cli/runlog.h"
@@ -51,6 +52,7 @@ static int run_plan(struct cli *cli, struct backup_report *r, struct err *err)
 	int rc = r->plan->n
 	             ? backup_run(cli->vault, r->plan->stores, r->plan->n, &how, r->results, err)
 	             : 0;
+	live_clear();
 	r->duration_ms = now_ms() - start;
 	return rc != 0 && !is_tried(r->plan, r->results) ? rc : 0;
 }

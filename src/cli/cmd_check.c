@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/command.h"
+#include "cli/live.h"
 #include "cli/output.h"
 #include "cli/stores.h"
 #include "cli/text.h"
@@ -66,8 +67,10 @@ static int check_one(struct check *c, const struct store_entry *store, struct er
 {
 	struct check_result r = { 0 };
 	c->subject = store ? store->label : "vault";
-	if (check_run(c->cli->vault, store ? &store->info : NULL, &c->how, on_problem, c, &r,
-	              err) != 0) {
+	int rc = check_run(c->cli->vault, store ? &store->info : NULL, &c->how, on_problem, c, &r,
+	                   err);
+	live_clear();
+	if (rc != 0) {
 		output_name(err, c->subject);
 		return err->code;
 	}

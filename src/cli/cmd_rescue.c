@@ -5,6 +5,7 @@
 #include "cli/choice.h"
 #include "cli/cli.h"
 #include "cli/command.h"
+#include "cli/live.h"
 #include "cli/output.h"
 #include "cli/stores.h"
 #include "cli/text.h"
@@ -55,8 +56,9 @@ static int run(struct cli *cli, struct err *err)
 	const struct store_entry *store = list ? stores_one(list, o->operands[0], err) : NULL;
 	if (!store)
 		return err->code;
-	if (restore_rescue(cli->vault, &store->info, o->own[TO], cli_progress(cli), &result,
-	                   err) != 0)
+	int rc = restore_rescue(cli->vault, &store->info, o->own[TO], cli_progress(cli), &result, err);
+	live_clear();
+	if (rc != 0)
 		return choice_wrap(cli, store->label, err);
 	return report(cli, store, &result, err);
 }

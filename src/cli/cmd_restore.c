@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/command.h"
+#include "cli/live.h"
 #include "cli/output.h"
 #include "cli/restore_job.h"
 #include "cli/stores.h"
@@ -134,8 +135,10 @@ static int restore_one(struct cli *cli, const struct restore_job *job, bool *deg
 		.progress = cli_progress(cli),
 	};
 	struct restore_result result = { 0 };
-	if (restore_snapshot(cli->vault, &job->store->info, job->snapshot.seq, &how, &result,
-	                     err) != 0)
+	int rc = restore_snapshot(cli->vault, &job->store->info, job->snapshot.seq, &how, &result,
+	                          err);
+	live_clear();
+	if (rc != 0)
 		return explain(cli, job, err);
 	*degraded |= result.warning.code != ERR_NONE;
 	return report(cli, job, &result, err);

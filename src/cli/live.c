@@ -15,6 +15,7 @@
 static struct {
 	pthread_mutex_t lock;
 	bool shown;
+	const char *moved;
 	char store[128], phase[32];
 	uint64_t first_bytes, last_bytes;
 	double first_s;
@@ -62,12 +63,14 @@ static void compose(char *line, size_t cap, const struct progress_state *p)
 	if (p->total_bytes)
 		snprintf(line, cap, "%s  %s  %3.0f %%", name, p->phase,
 		         100.0 * (double)p->done_bytes / (double)p->total_bytes);
-	else
+	else if (p->done_bytes)
 		snprintf(line, cap, "%s  %s  %s", name, p->phase, text_size(done, p->done_bytes));
+	else
+		snprintf(line, cap, "%s  %s", name, p->phase);
 	add_rate(line, cap, p);
 	size_t used = strlen(line);
 	if (p->stored_bytes)
-		snprintf(line + used, cap - used, "  stored %s", text_size(done, p->stored_bytes));
+		snprintf(line + used, cap - used, "  %s %s", live.moved, text_size(done, p->stored_bytes));
 }
 
 static unsigned columns(void)
@@ -94,9 +97,10 @@ static void report(void *arg, const struct progress_state *p)
 	pthread_mutex_unlock(&live.lock);
 }
 
-const struct progress *live_progress(bool show)
+const struct progress *live_progress(bool show, const char *moved)
 {
 	static struct progress progress;
+	live.moved = moved;
 	progress.stop = stop_flag();
 	progress.report = show && isatty(STDERR_FILENO) ? report : NULL;
 	return &progress;

@@ -38,6 +38,19 @@ load helper
 	[ -z "$stderr" ]
 }
 
+@test "on a terminal a line tells how far the work is, and is gone at the end" {
+	new_vault
+	database "$T/crm.db" 100000
+	hf add -q crm "$T/crm.db"
+	run -0 python3 "$BATS_TEST_DIRNAME/on_tty.py" -- "$HOLDFAST" -c "$CONF" backup
+	[[ $output =~ crm\ \ (reading|committing) ]]
+	[[ $output == *$'\r\e[K'"crm  full  snapshot 1"* ]]
+	run -0 python3 "$BATS_TEST_DIRNAME/on_tty.py" -- "$HOLDFAST" -c "$CONF" backup -q --full
+	[ -z "$output" ]
+	run -0 --separate-stderr hf backup --full
+	[ -z "$stderr" ]
+}
+
 @test "-q is silent when all went well, and tells everything when not" {
 	crm_vault
 	run -0 hf backup -q
