@@ -193,7 +193,7 @@ static void a_listing_tells_what_each_snapshot_added(void **state)
 	assert_int_equal(s.list[0].seq, 1);
 	assert_int_equal(s.list[0].kind, SNAPSHOT_FULL);
 	assert_int_equal(s.list[0].packs, 2);
-	assert_int_equal(s.list[0].new_packs, 0);
+	assert_int_equal(s.list[0].new_packs, 2);   /* a full added all that it lists */
 	assert_int_equal(s.list[0].listed_bytes, 2000 + 'a' + 'b');
 	assert_int_equal(s.list[1].new_packs, 1);
 	assert_int_equal(s.list[1].new_bytes, 1000 + 'c');
@@ -378,7 +378,7 @@ static const struct file newer_files[] = {
 	{ "touched", 4096, 4, S_IFREG | 0640, 11, 4 },
 	{ "new", 100, 9, S_IFREG | 0600, 10, 7 },
 	{ "changed", 4096, 33, S_IFREG | 0600, 10, 3 },
-	{ "empty", 0, 66, S_IFREG | 0600, 10, 8 },
+	{ "empty", 0, 66, S_IFREG | 0600, 12, 8 },
 	{ "same", 4096, 1, S_IFREG | 0600, 10, 1 },
 };
 
@@ -415,7 +415,7 @@ static void a_difference_is_told_by_sums(void **state)
 	put_pair(7);
 	assert_int_equal(snapshot_diff(made.vault, &store, 1, 2, note_change, out, &exact, &err), 0);
 	assert_string_equal(out, "Mgrown:4096-8192 Utouched:4096-4096 +new:0-100 Mchanged:4096-4096 "
-	                         "-gone:512-0 ");
+	                         "Uempty:0-0 -gone:512-0 ");
 	assert_true(exact);
 	out[0] = '\0';
 	assert_int_equal(snapshot_diff(made.vault, &store, 2, 2, note_change, out, &exact, &err), 0);
@@ -430,7 +430,8 @@ static void under_another_page_key_length_and_time_decide(void **state)
 	(void)state;
 	put_pair(8);
 	assert_int_equal(snapshot_diff(made.vault, &store, 1, 2, note_change, out, &exact, &err), 0);
-	assert_string_equal(out, "Mgrown:4096-8192 Mtouched:4096-4096 +new:0-100 -gone:512-0 ");
+	assert_string_equal(out, "Mgrown:4096-8192 Mtouched:4096-4096 +new:0-100 Uempty:0-0 "
+	                         "-gone:512-0 ");
 	assert_false(exact);
 }
 
