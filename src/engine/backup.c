@@ -121,8 +121,9 @@ int session_page_file(struct session *s, const struct source_entry *e, struct er
 	if (!known || known->length != f->length || r.bytes_changed || r.bytes_evacuated ||
 	    !same_metadata(known, f))
 		s->changed = true;
-	if (known && !s->resumed &&
-	    (r.arrays_damaged || memcmp(r.known_sum, known->sum, SUM_BYTES) != 0))
+	/* the arrays of a resumed run hold more than the base: they were verified when copied */
+	if (r.arrays_damaged ||
+	    (known && !s->resumed && memcmp(r.known_sum, known->sum, SUM_BYTES) != 0))
 		s->damaged = true;
 	if (!s->full && r.units)
 		s->next->churn_ppm = r.changed_units * 1000000 / r.units;

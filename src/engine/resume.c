@@ -90,9 +90,8 @@ static int replay_file(void *arg, const struct journal_file *f, struct err *err)
 	return ok ? arrays_open(&r->arrays, f->number, f->unit_bytes, err) : err->code;
 }
 
-static int take_pack(struct replay *r, const struct journal_pack *p, struct err *err)
+static int take_pack(struct session *s, const struct journal_pack *p, struct err *err)
 {
-	struct session *s = r->s;
 	struct state_pack *list = realloc(s->stored, (s->n_stored + 1) * sizeof *list);
 	if (!list)
 		return err_set(err, ERR_NOMEM, "out of memory");
@@ -101,19 +100,27 @@ static int take_pack(struct replay *r, const struct journal_pack *p, struct err 
 	list[s->n_stored] = (struct state_pack){ .serial = p->serial, .size = p->size,
 	                                         .weight = p->weight };
 	memcpy(list[s->n_stored++].id, p->id, 32);
-	if (p->serial >= s->next->next_serial)
-		s->next->next_serial = p->serial + 1;
+	return 0;
+}
+
+/* A pack that is gone keeps its numbers: the journal still holds it when the next one is added. */
+static void skip_numbers(struct replay *r, const struct journal_pack *p)
+{
+	if (p->serial >= r->s->next->next_serial)
+		r->s->next->next_serial = p->serial + 1;
 	if (p->number >= r->max_number)
 		r->max_number = p->number + 1;
-	return 0;
 }
 
 static int replay_pack(void *arg, const struct journal_pack *p, struct err *err)
 {
 	struct replay *r = arg;
-	if (r->inventory)
-		return inventory_find(r->inventory, p->id, p->size) ? take_pack(r, p, err) : 1;
-	return state_find_pack(r->state, p->serial) ? 0 : 1;
+	if (r->inventory) {
+		skip_numbers(r, p);
+		return inventory_find(r->inventory, p->id, p->size) ? take_pack(r->s, p, err) : 1;
+	}
+	const struct state_pack *listed = state_find_pack(r->state, p->serial);
+	return listed && memcmp(listed->id, p->id, 32) == 0 ? 0 : 1;
 }
 
 static int replay_run(void *arg, const struct journal_pack *p, uint32_t file, uint64_t first,
@@ -180,6 +187,15 @@ int session_recover(struct session *s, struct err *err)
 
 /* ---- a killed run ---- */
 
+/* Beyond the file's end a record may hold what lay there when the file was longer. */
+static void clear_rest(const struct tagfile *t, uint8_t *record, uint32_t units)
+{
+	for (uint32_t u = units; u < t->units_per_block; u++) {
+		memset(tagfile_tag(t, record, u), 0, SUM_TAG_BYTES);
+		tagfile_set_pack(t, record, u, 0);
+	}
+}
+
 /* Copy one file's arrays, and prove on the way that they are those of the base. */
 static int copy_file(struct session *s, const struct state_file *f, const struct sum_keys *keys,
                      struct usage *used, uint64_t generation, struct err *err)
@@ -199,6 +215,7 @@ static int copy_file(struct session *s, const struct state_file *f, const struct
 		uint64_t left = units - b * from->units_per_block;
 		uint32_t n = left < from->units_per_block ? (uint32_t)left : from->units_per_block;
 		rc = tagfile_read(from, b, record, err);
+		clear_rest(from, record, n);
 		if (rc == 0)
 			rc = tagfile_write(to, b, record, err);
 		sum_leaf(leaf, b, record, n, keys);

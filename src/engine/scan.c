@@ -241,7 +241,8 @@ static enum fate fate_of(struct worker *w, const struct block *b, uint32_t unit)
 		w->result.bytes_evacuated += unit_bytes_at(w, b, unit);
 		return EVACUATED;
 	}
-	usage_count(w->kept, word, 1);
+	if (!usage_count(w->kept, word, 1))
+		w->result.arrays_damaged = true;
 	return KEPT;
 }
 
