@@ -278,7 +278,7 @@ static int try_backup(struct vault *v, const struct backup_store *spec,
 	if (rc == 0 && s->damaged && !options->dry_run) {
 		session_warn(s, ERR_CORRUPT, "%s: the local state did not belong to the newest snapshot; "
 		             "a full snapshot was taken", spec->source.name);
-		rc = state_discard(s->dir, err) == 0 ? 1 : err->code;
+		rc = 1;
 	}
 	if (rc == 0)
 		fill_result(s, result);

@@ -83,13 +83,12 @@ static int load_state(struct session *s, struct err *err)
 	if (!s->base || is_newest(s, s->base))
 		return 0;
 	explain(s, s->base);
-	uint64_t seen = s->base->seq;
+	/* Numbers go on above both histories. What this run knows stays on the disk until its commit
+	 * replaces it: a run that is killed must not take the news with it. */
+	s->next->seq = s->base->seq;
+	s->next->generation = s->base->generation;
 	state_free(s->base);
 	s->base = NULL;
-	if (!s->options->dry_run && state_discard(s->dir, err) != 0)
-		return err->code;
-	/* numbers go on above both histories */
-	s->next->seq = seen;
 	return 0;
 }
 

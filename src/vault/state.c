@@ -329,31 +329,11 @@ struct state *state_load(const char *dir, const char *name, const uint8_t store[
 
 /* ---- files of the folder ---- */
 
-static int remove_in(const char *dir, bool (*unwanted)(const char *name, uint64_t generation),
-                     uint64_t generation, struct err *err)
-{
-	DIR *d = opendir(dir);
-	if (!d)
-		return err_sys(err, "%s", dir);
-	for (struct dirent *e; (e = readdir(d));)
-		if (unwanted(e->d_name, generation) && unlinkat(dirfd(d), e->d_name, 0) != 0 &&
-		    errno != ENOENT)
-			err_sys(err, "%s/%s", dir, e->d_name);
-	closedir(d);
-	return 0;
-}
-
 static bool other_generation(const char *name, uint64_t generation)
 {
 	char keep[32];
 	snprintf(keep, sizeof keep, "tags-%" PRIu64 "-", generation);
 	return strncmp(name, "tags-", 5) == 0 && strncmp(name, keep, strlen(keep)) != 0;
-}
-
-static bool anything_but_lock(const char *name, uint64_t generation)
-{
-	(void)generation;
-	return strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && strcmp(name, "lock") != 0;
 }
 
 int state_promote(const char *dir, uint64_t generation, struct err *err)
@@ -368,10 +348,14 @@ int state_promote(const char *dir, uint64_t generation, struct err *err)
 
 int state_keep_generation(const char *dir, uint64_t generation, struct err *err)
 {
-	return remove_in(dir, other_generation, generation, err);
-}
-
-int state_discard(const char *dir, struct err *err)
-{
-	return remove_in(dir, anything_but_lock, 0, err);
+	int rc = 0;
+	DIR *d = opendir(dir);
+	if (!d)
+		return err_sys(err, "%s", dir);
+	for (struct dirent *e; (e = readdir(d));)
+		if (other_generation(e->d_name, generation) && unlinkat(dirfd(d), e->d_name, 0) != 0 &&
+		    errno != ENOENT)
+			rc = err_sys(err, "%s/%s", dir, e->d_name);
+	closedir(d);
+	return rc;
 }

@@ -93,9 +93,6 @@ int state_promote(const char *dir, uint64_t generation, struct err *err);
 /* Remove the arrays of all other generations. */
 int state_keep_generation(const char *dir, uint64_t generation, struct err *err);
 
-/* Forget everything but the lock: the next run is full. */
-int state_discard(const char *dir, struct err *err);
-
 struct state_pack *state_find_pack(const struct state *s, uint32_t serial);
 int state_add_pack(struct state *s, const struct state_pack *p, struct err *err);
 struct state_file *state_find_file(const struct state *s, const char *path);
