@@ -115,6 +115,7 @@ static void decide(struct session *s, bool force_full)
 	n->generation = b->generation;
 	n->churn_ppm = b->churn_ppm;
 	n->full_packs = b->full_packs;
+	n->full_epoch = b->full_epoch;
 	if (!s->full)
 		memcpy(n->page_key, b->page_key, sizeof n->page_key);
 }
@@ -170,21 +171,28 @@ static int make_epoch(struct session *s, uint32_t epoch, struct err *err)
 	return 0;
 }
 
-/* The keys/ object is looked at in every run: what is sealed to a lost key cannot be restored. */
+/* What is sealed to a lost key cannot be restored: no snapshot may list such packs. */
+static int replace_epochs(struct session *s, uint32_t there, struct err *err)
+{
+	uint32_t from = s->next->full_epoch, to = s->next->epoch;
+	session_warn(s, ERR_ABSENT, "%s: a key of its epochs %" PRIu32 " to %" PRIu32 " is gone from the "
+	             "vault: snapshots sealed to it cannot be restored. A new epoch and a full snapshot "
+	             "were made", s->spec->source.name, from, to);
+	s->full = true;
+	return make_epoch(s, (there > to ? there : to) + 1, err);
+}
+
+/* Runs that read the source look at the keys/ objects of all epochs in use. */
 static int choose_epoch(struct session *s, struct err *err)
 {
 	struct state *n = s->next;
 	uint32_t there;
 	uint8_t pk[32];
-	if (vault_newest_epoch(s->vault, s->store, &there, pk, err) != 0)
+	bool whole;
+	if (vault_newest_epoch(s->vault, s->store, n->full_epoch, &there, pk, &whole, err) != 0)
 		return err->code;
-	if (there < n->epoch) {
-		session_warn(s, ERR_ABSENT, "%s: the key of epoch %" PRIu32 " is gone from the vault: "
-		             "snapshots sealed to it cannot be restored. A new epoch and a full snapshot "
-		             "were made", s->spec->source.name, n->epoch);
-		s->full = true;
-		return make_epoch(s, n->epoch + 1, err);
-	}
+	if (there < n->epoch || (s->base && !s->full && !whole))
+		return replace_epochs(s, there, err);
 	if (there > n->epoch || n->epoch == 0) {
 		if (there == 0)
 			return make_epoch(s, 1, err);
@@ -356,6 +364,7 @@ int session_start(struct session *s, bool will_read, struct err *err)
 		return err->code;
 	will_read = will_read || s->full;
 	if (s->full) {
+		s->next->full_epoch = s->next->epoch;
 		randombytes_buf(s->next->page_key, sizeof s->next->page_key);
 		s->next->generation++;
 		s->next->last_full_s = s->now_s;

@@ -128,7 +128,7 @@ static int encode(const struct state *s, struct buf *b, struct err *err)
 {
 	const uint64_t numbers[] = { s->seq, s->epoch, s->epoch_since_s, s->last_full_s,
 	                             s->last_read_s, s->generation, s->next_number,
-	                             s->next_serial, s->churn_ppm, s->full_packs };
+	                             s->next_serial, s->churn_ppm, s->full_packs, s->full_epoch };
 	int rc = buf_append(b, magic, sizeof magic, err);
 	for (size_t k = 0; k < sizeof numbers / sizeof *numbers && rc == 0; k++)
 		rc = wire_add_u64(b, numbers[k], err);
@@ -285,6 +285,7 @@ static int decode_head(struct state *s, struct wire *w, struct err *err)
 	s->next_serial = (uint32_t)wire_u64(w);
 	s->churn_ppm = wire_u64(w);
 	s->full_packs = wire_u64(w);
+	s->full_epoch = (uint32_t)wire_u64(w);
 	wire_copy(w, s->store, 16);
 	wire_copy(w, s->head_hash, 32);
 	wire_copy(w, s->epoch_pk, 32);

@@ -60,6 +60,7 @@ struct state {
 	uint32_t next_number, next_serial;
 	uint64_t churn_ppm;              /* share of the live weight that the last incremental changed */
 	uint64_t full_packs;             /* packs of the last full */
+	uint32_t full_epoch;             /* its epoch: no pack in use is of an older one */
 	char stamp[SOURCE_STAMP_MAX];
 	char *facts;                     /* owned; canonical JSON or NULL */
 	struct state_pack *packs;        /* owned, ascending serials: the snapshot's list */

@@ -42,9 +42,9 @@ int vault_make_epoch(const struct vault *v, const char *store_name, uint32_t epo
                      uint8_t pk[32], struct err *err);
 
 /* Newest epoch of one of this machine's stores (0: none) by listing keys/, with its public key
- * verified as made by this machine. */
-int vault_newest_epoch(const struct vault *v, const uint8_t store[16], uint32_t *epoch,
-                       uint8_t pk[32], struct err *err);
+ * verified as made by this machine. *whole: every epoch from `oldest` up to it is there. */
+int vault_newest_epoch(const struct vault *v, const uint8_t store[16], uint32_t oldest,
+                       uint32_t *epoch, uint8_t pk[32], bool *whole, struct err *err);
 
 /* The store's secret of an epoch, with the recovery secret. ERR_KEY without it, ERR_ABSENT if that
  * key is not in the vault (shredded or lost), ERR_CORRUPT. */

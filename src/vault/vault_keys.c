@@ -82,6 +82,7 @@ int vault_make_epoch(const struct vault *v, const char *store_name, uint32_t epo
 struct newest {
 	const struct vault *v;
 	uint32_t epoch;
+	uint32_t oldest, n;      /* epochs from `oldest` on */
 	char name[NAMES_MAX];
 };
 
@@ -92,23 +93,27 @@ static int newer(void *arg, const struct backend_object *o, struct err *err)
 	uint32_t epoch;
 	(void)err;
 	seal_key_id(mine, vault_charter(n->v)->recovery);
-	if (names_parse_key(o->name, writer, store, &epoch, recipient) && epoch > n->epoch &&
-	    memcmp(recipient, mine, 16) == 0) {
+	if (!names_parse_key(o->name, writer, store, &epoch, recipient) ||
+	    memcmp(recipient, mine, 16) != 0)
+		return 0;
+	n->n += epoch >= n->oldest;
+	if (epoch > n->epoch) {
 		n->epoch = epoch;
 		snprintf(n->name, sizeof n->name, "%s", o->name);
 	}
 	return 0;
 }
 
-int vault_newest_epoch(const struct vault *v, const uint8_t store[16], uint32_t *epoch,
-                       uint8_t pk[32], struct err *err)
+int vault_newest_epoch(const struct vault *v, const uint8_t store[16], uint32_t oldest,
+                       uint32_t *epoch, uint8_t pk[32], bool *whole, struct err *err)
 {
 	const struct keyfile *key = vault_keyfile(v);
-	struct newest n = { .v = v };
+	struct newest n = { .v = v, .oldest = oldest };
 	char prefix[NAMES_MAX];
 	if (storage_list(vault_storage(v), names_keys(prefix, key->id, store), newer, &n, err) != 0)
 		return err->code;
 	*epoch = n.epoch;
+	*whole = n.epoch >= oldest && n.n == n.epoch - oldest + 1;
 	if (n.epoch == 0)
 		return 0;
 	struct storekey k;
