@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/config_file.h"
 #include "cli/live.h"
 #include "cli/nearest.h"
 #include "cli/output.h"
@@ -33,7 +34,7 @@ int cli_config(struct cli *cli, struct err *err)
 		return 0;
 	if (paths_find_config(cli->options.config, &path, err) != 0)
 		return err->code;
-	cli->config = path ? config_load(path, err) : config_new(err);
+	cli->config = path ? config_file_load(path, err) : config_new(err);
 	free(path);
 	if (cli->config)
 		return 0;

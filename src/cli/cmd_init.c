@@ -11,6 +11,7 @@
 #include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/config_edit.h"
+#include "cli/config_file.h"
 #include "cli/output.h"
 #include "cli/paths.h"
 #include "cli/terminal.h"
@@ -94,7 +95,7 @@ static int load_config(struct init *in, struct err *err)
 	if (!in->config_path)
 		return err->code;
 	bool there = access(in->config_path, F_OK) == 0;
-	cli->config = there ? config_load(in->config_path, err) : config_new(err);
+	cli->config = there ? config_file_load(in->config_path, err) : config_new(err);
 	return cli->config ? 0 : err->code;
 }
 

@@ -40,19 +40,13 @@ struct config {
 	size_t n;
 };
 
-/*
- * Read `path`, and conf.d/ *.conf beside it if it is called holdfast.conf. Nobody but its owner and
- * group may be able to write a file. ERR_INVALID with file:line, ERR_ABSENT, ERR_DENIED, ERR_IO.
- */
-struct config *config_load(const char *path, struct err *err);
-
 /* An empty one, for a bare machine. ERR_NOMEM. */
 struct config *config_new(struct err *err);
 void config_free(struct config *c);
 AUTO_FREE(config);
 
-/* Add what a text says; `file` is for messages. As config_load, but sections may be incomplete
- * until config_complete. */
+/* Add what a text says; `file` is for messages. Sections may be incomplete until
+ * config_complete. ERR_INVALID with file:line, ERR_NOMEM. */
 int config_add(struct config *c, const char *file, const char *text, size_t len, struct err *err);
 int config_complete(const struct config *c, struct err *err);
 

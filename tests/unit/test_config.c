@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cli/config.h"
+#include "cli/config_file.h"
 #include "cli/config_edit.h"
 #include "cli/ini_guard.h"
 #include "holdfast/backup.h"
@@ -320,7 +321,7 @@ static void a_file_that_everybody_may_write_is_refused(void **state)
 	struct err err = { 0 };
 	const char *path = scratch_file("open.conf");
 	write_file(path, "[vault]\nurl = file:///v\n", 0666);
-	assert_null(config_load(path, &err));
+	assert_null(config_file_load(path, &err));
 	assert_int_equal(err.code, ERR_INVALID);
 	assert_non_null(strstr(err.msg, "everybody may write this file"));
 	unlink(path);
@@ -333,13 +334,13 @@ static void files_beside_the_configuration_are_read_too(void **state)
 	assert_int_equal(mkdir(scratch_file("conf.d"), 0700), 0);
 	write_file(scratch_file("conf.d/10-a.conf"), "[store a]\ntype = files\npath = /a\n", 0600);
 	write_file(scratch_file("holdfast.conf"), "[vault]\nurl = file:///v\n", 0600);
-	AUTO(config) c = config_load(scratch_file("holdfast.conf"), &err);
+	AUTO(config) c = config_file_load(scratch_file("holdfast.conf"), &err);
 	assert_non_null(c);
 	assert_non_null(config_find(c, CONFIG_STORE, "a"));
 
 	/* a key before any section must not end up in the last section of the file before */
 	write_file(scratch_file("conf.d/20-b.conf"), "path = /b\n", 0600);
-	assert_null(config_load(scratch_file("holdfast.conf"), &err));
+	assert_null(config_file_load(scratch_file("holdfast.conf"), &err));
 	assert_non_null(strstr(err.msg, "20-b.conf:1: 'path' stands before any section"));
 	unlink(scratch_file("conf.d/20-b.conf"));
 	unlink(scratch_file("conf.d/10-a.conf"));
@@ -357,7 +358,7 @@ static void an_appended_section_is_checked_before_the_file_changes(void **state)
 	assert_int_equal(config_edit_append(path, "[store a]\ntype = files\npath = /a\n", &err), 0);
 	assert_int_equal(config_edit_append(path, "[store a]\ntype = files\npath = /b\n", &err),
 	                 ERR_INVALID);
-	AUTO(config) c = config_load(path, &err);
+	AUTO(config) c = config_file_load(path, &err);
 	assert_non_null(c);
 	assert_string_equal(config_get(c, config_find(c, CONFIG_STORE, "a"), "path"), "/a");
 	assert_int_equal(stat(path, &st), 0);
