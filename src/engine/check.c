@@ -49,7 +49,8 @@ struct store_check {
 	size_t n_found, cap_found;
 	struct check_packs packs;
 	struct heads_entry *before;      /* the snapshot in front, if it is good */
-	uint32_t epoch;                  /* whose key object was seen last */
+	uint32_t epoch;                  /* whose key object was looked at last, and that it failed */
+	bool key_lost;
 };
 
 /* Room for one more. */
@@ -188,6 +189,7 @@ static int check_epoch(struct store_check *s, const struct head *h, struct err *
 	if (s->epoch == h->epoch)
 		return 0;
 	s->epoch = h->epoch;
+	s->key_lost = false;
 	seal_key_id(recipient, vault_charter(s->c->vault)->recovery);
 	names_key(name, h->writer, h->store, h->epoch, recipient);
 	int rc = check_key(s->c->vault, name, &k, err);
@@ -201,6 +203,7 @@ static int check_epoch(struct store_check *s, const struct head *h, struct err *
 		rc = err_hint(err, "copy it back from another copy of the vault, or start a new epoch with "
 		              "'holdfast backup --full'");
 	}
+	s->key_lost = rc != 0;
 	return rc == 0 ? 0 : checking_problem(s->c, err);
 }
 
@@ -213,24 +216,31 @@ static int check_head(struct store_check *s, const struct heads_entry *e, struct
 	return check_epoch(s, &e->head, err);
 }
 
+static int tell_snapshot(struct store_check *s, const struct err *why, struct err *err)
+{
+	*err = *why;
+	err_hint(err, "the others can still be restored; another copy of the vault may hold it unharmed");
+	return checking_problem(s->c, err);
+}
+
 static int check_snapshot(struct store_check *s, struct found_snapshot *f, struct err *err)
 {
 	const struct store_info *store = s->c->store;
-	AUTO(heads_entry) e = load(s, f, err);
+	struct err why = { 0 };
+	AUTO(heads_entry) e = load(s, f, &why);
 	f->good = e != NULL;
-	if (!e) {
-		err_hint(err, "the others can still be restored; another copy of the vault may hold it "
-		         "unharmed");
-		if (checking_problem(s->c, err) != 0)
-			return err->code;
-		/* where only the body is damaged, its packs are still to be counted as listed */
-		struct err ignored;
-		e = heads_load(s->c->vault, store->writer, store->store, f->seq, false, &ignored);
-	}
-	int rc = e ? check_head(s, e, err) : 0;
+	/* where only the body is damaged, its packs are still to be counted as listed */
+	if (!e)
+		e = heads_load(s->c->vault, store->writer, store->store, f->seq, false, err);
+	if (e && check_head(s, e, err) != 0)
+		return err->code;
+	/* of an epoch whose key is lost, one problem says it all */
+	bool said = e && s->key_lost && s->epoch == e->head.epoch;
+	if (!f->good && !said && tell_snapshot(s, &why, err) != 0)
+		return err->code;
 	heads_entry_free(s->before);
 	s->before = TAKE(e);
-	return rc;
+	return 0;
 }
 
 /* ---- this machine's memory ---- */

@@ -8,6 +8,7 @@
 
 #include "base/hex.h"
 #include "crypto/hash.h"
+#include "crypto/seal.h"
 #include "engine/check_files.h"
 #include "engine/checking.h"
 #include "engine/fetch.h"
@@ -18,6 +19,7 @@
 enum {
 	READERS = 2,
 	NAMED_MAX = 32,          /* problems for which files are looked up: it can take a whole body */
+	EPOCHS_MAX = 16,         /* lost epochs whose packs are told together */
 };
 
 /* ---- the list ---- */
@@ -119,6 +121,26 @@ static int tell(struct checking *c, struct check_pack *p, const struct pack_trai
 	return checking_problem(c, err);
 }
 
+/* One lost key makes thousands of packs unreadable, which is one problem. */
+struct lost_epoch {
+	uint32_t epoch, more;        /* packs beside the first */
+	struct check_pack first;     /* its range of snapshots is that of all */
+	struct err why;
+};
+
+static int tell_lost(struct checking *c, const struct lost_epoch *l, struct err *err)
+{
+	char snapshots[96], others[64] = "";
+	affected_snapshots(&l->first, snapshots);
+	if (l->more > 0)
+		snprintf(others, sizeof others, "; %" PRIu32 " more pack%s likewise", l->more,
+		         l->more == 1 ? "" : "s");
+	err_set(err, l->why.code, "%.420s%s; affects %s", l->why.msg, others, snapshots);
+	err_hint(err, "without the key of epoch %" PRIu32 " nobody can read them; another copy of the "
+	         "vault may hold it", l->epoch);
+	return checking_problem(c, err);
+}
+
 static const char *object(const struct checking *c, const struct check_pack *p, char out[NAMES_MAX])
 {
 	return names_pack(out, c->store->writer, c->store->store, p->pack.id);
@@ -187,6 +209,8 @@ struct reading {
 	pthread_mutex_t lock;
 	size_t next;
 	struct err failed;           /* what ends the whole check */
+	struct lost_epoch lost[EPOCHS_MAX];
+	size_t n_lost;
 };
 
 bool check_packs_chosen(const uint8_t id[32], uint64_t day, unsigned percent)
@@ -229,6 +253,55 @@ static int verify(struct reading *r, struct fetch *f, const struct check_pack *p
 	return 0;
 }
 
+static struct lost_epoch *find_lost(struct reading *r, uint32_t epoch)
+{
+	for (size_t i = 0; i < r->n_lost; i++)
+		if (r->lost[i].epoch == epoch)
+			return &r->lost[i];
+	return NULL;
+}
+
+static void add_lost(struct lost_epoch *l, const struct check_pack *p)
+{
+	struct check_pack *first = &l->first;
+	if (p->first < first->first)
+		first->first = p->first;
+	if (p->last > first->last)
+		first->last = p->last;
+	first->snapshots = (uint32_t)(first->last - first->first + 1);
+	l->more++;
+}
+
+static bool key_is_lost(const struct checking *c, uint32_t epoch)
+{
+	char name[NAMES_MAX];
+	uint8_t recipient[16];
+	struct storekey k;
+	struct err ignored;
+	seal_key_id(recipient, vault_charter(c->vault)->recovery);
+	names_key(name, c->store->writer, c->store->store, epoch, recipient);
+	int rc = check_key(c->vault, name, &k, &ignored);
+	sodium_memzero(k.sk, sizeof k.sk);
+	return rc == ERR_ABSENT || rc == ERR_CORRUPT;
+}
+
+/* The pack may be good: is it the key that is not there? Then keep it for one problem of all. */
+static bool note_lost(struct reading *r, struct check_pack *p, uint32_t epoch,
+                      const struct err *why)
+{
+	pthread_mutex_lock(&r->lock);
+	struct lost_epoch *l = find_lost(r, epoch);
+	if (l)
+		add_lost(l, p);
+	else if (r->n_lost < EPOCHS_MAX && key_is_lost(r->c, epoch)) {
+		l = &r->lost[r->n_lost++];
+		*l = (struct lost_epoch){ .epoch = epoch, .first = *p, .why = *why };
+	}
+	pthread_mutex_unlock(&r->lock);
+	p->bad |= l != NULL;
+	return l != NULL;
+}
+
 static int check_pack(struct reading *r, struct check_pack *p, uint8_t *memory, struct err *err)
 {
 	struct checking *c = r->c;
@@ -245,7 +318,7 @@ static int check_pack(struct reading *r, struct check_pack *p, uint8_t *memory, 
 	const struct pack_trailer *trailer = r->keys ? fetch_trailer(f, 0, &why) : NULL;
 	if (rc == 0 && r->keys && !trailer) {
 		*err = why;
-		rc = err->code;
+		rc = note_lost(r, p, fetch_header(f, 0)->epoch, err) ? 0 : err->code;
 	}
 	pthread_mutex_lock(&c->lock);
 	c->result->bytes_read += fetch_bytes(f);
@@ -320,8 +393,12 @@ int check_packs_read(struct checking *c, struct check_packs *p, struct keyring *
 	while (n > 0)
 		pthread_join(threads[--n], NULL);
 	pthread_mutex_destroy(&r.lock);
-	if (r.failed.code == ERR_NONE)
-		return 0;
-	*err = r.failed;
-	return err->code;
+	if (r.failed.code != ERR_NONE) {
+		*err = r.failed;
+		return err->code;
+	}
+	for (size_t i = 0; i < r.n_lost; i++)
+		if (tell_lost(c, &r.lost[i], err) != 0)
+			return err->code;
+	return 0;
 }

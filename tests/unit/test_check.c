@@ -445,6 +445,23 @@ static void problems_name_snapshots_and_files(void **state)
 	put_back(large);
 }
 
+static void a_lost_key_is_two_problems(void **state)
+{
+	char id[33];
+	const struct object *o = NULL;
+	(void)state;
+	for (size_t i = 0; i < n_objects; i++)
+		if (is_in(&objects[i], NAMES_KEYS) && belongs_to(&objects[i], &crm))
+			o = &objects[i];
+	discard(o->name);
+	struct heard h = { .about = hex_encode(id, crm.info.store, 16) };
+	check_one(made.vault, &crm.info, true, &h);
+	if (h.problems != 2 || !strstr(h.all, "; 1 more pack likewise; ") ||
+	    !strstr(h.all, "affects snapshots 1 to 2"))
+		fail_msg("heard: %s", h.all);
+	put_back(o);
+}
+
 /* Without the secret: signatures, links, presence, lengths, hashes, and names of snapshots. */
 static void a_locked_check_finds_what_hashes_tell(void **state)
 {
@@ -787,6 +804,7 @@ int main(void)
 		cmocka_unit_test(a_swapped_object_is_found),
 		cmocka_unit_test(a_deleted_object_is_found),
 		cmocka_unit_test(problems_name_snapshots_and_files),
+		cmocka_unit_test(a_lost_key_is_two_problems),
 		cmocka_unit_test(a_locked_check_finds_what_hashes_tell),
 		cmocka_unit_test(a_slot_is_looked_at_without_its_passphrase),
 		cmocka_unit_test(strange_objects_are_reported),
