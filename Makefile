@@ -13,8 +13,9 @@ WARN    := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -W
 HARD    ?= -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection
 OPT     ?= -O2 -g
 SAN     ?=
-# V=1 shows whole commands
-say     = $(if $(V),,@echo "  $(1)";)
+# V=1 shows whole commands, -s nothing
+silent := $(findstring s,$(filter-out --%,$(firstword $(MAKEFLAGS))))
+say     = $(if $(V),,$(if $(silent),@,@echo "  $(1)";))
 override CPPFLAGS += -Iinclude -Isrc -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DHOLDFAST_VERSION='"$(or $(VERSION),0.0.0)"' $(shell pkg-config --cflags $(PKGS))
 override CFLAGS  += -std=c17 $(OPT) -ffile-prefix-map=$(CURDIR)/= $(WARN) $(HARD) -fPIE -pthread $(SAN)
