@@ -337,7 +337,7 @@ class Store:
         plain = Cursor(unseal(key, data[228:-64], data[:228], object_name), object_name)
         sk = plain.take(32)
         name = plain.counted(200).decode("utf-8", "surrogateescape")
-        plain.end()
+        need(not any(plain.data[plain.at:]), object_name, "has bytes behind its name")
         need(x25519_public(sk) == data[60:92], object_name, "holds a secret of another key")
         self.epochs[epoch] = sk
         if epoch == max(self.epochs):

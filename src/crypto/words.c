@@ -18,13 +18,21 @@ static const char *find(const char *word)
 	return bsearch(word, list, WORDS, sizeof list[0], compare);
 }
 
+/* Append a listed word or a dash, with its NUL; there is room for six words and five dashes. */
+static char *append(char *p, const char *text)
+{
+	size_t len = strlen(text);
+	memcpy(p, text, len + 1);
+	return p + len;
+}
+
 void words_random_code(char out[WORDS_CODE_MAX])
 {
 	char *p = out;
 	for (int i = 0; i < WORDS_PER_CODE; i++) {
 		if (i > 0)
-			*p++ = '-';
-		p = stpcpy(p, list[randombytes_uniform(WORDS)]);
+			p = append(p, "-");
+		p = append(p, list[randombytes_uniform(WORDS)]);
 	}
 }
 
@@ -64,7 +72,7 @@ static const char *next_word(struct scan *s)
 	if (next_letters(s, pair) && pair[0]) {
 		word = find(pair);
 		if (!word && next_letters(s, half) && half[0]) {
-			strcat(strcat(pair, "-"), half);
+			append(append(pair + strlen(pair), "-"), half);
 			word = find(pair);
 		}
 	}
@@ -85,9 +93,9 @@ bool words_normalise(char out[WORDS_CODE_MAX], const char *text, size_t len)
 	char rest[WORD_MAX + 1];
 	if (!next_letters(&s, rest) || rest[0])
 		return false;
-	char *p = stpcpy(out, word[0]);
+	char *p = append(out, word[0]);
 	for (int i = 1; i < WORDS_PER_CODE; i++)
-		p = stpcpy(stpcpy(p, "-"), word[i]);
+		p = append(append(p, "-"), word[i]);
 	return true;
 }
 

@@ -123,8 +123,9 @@ static int check_file(const struct zone_file *want, const struct pack_trailer *t
 		const struct pack_file *f = &t->files[i];
 		if (f->number != want->number)
 			continue;
-		*here = true;
-		if (f->page_bytes != want->page_bytes || f->unit_bytes != want->unit_bytes)
+		*here = f->page_bytes == want->page_bytes && f->unit_bytes == want->unit_bytes;
+		/* after a loss of state numbers begin anew, and rescue meets both files */
+		if (!*here && !want->fill_missing)
 			return err_set(err, ERR_CORRUPT, "trailer: file %" PRIu32 " has other page or unit "
 			               "sizes than its snapshot says", want->number);
 	}

@@ -193,6 +193,7 @@ void charter_free(struct charter *c)
 	if (!c)
 		return;
 	free(c->keys);
+	free(c->hashes);
 	free(c);
 }
 
@@ -290,12 +291,26 @@ static int apply(struct charter *c, const struct line *l, const uint8_t prev[32]
 	if (n != c->n || memcmp(linked, prev, 32) != 0 || !pk || !line_verify(l, pk))
 		return err_set(err, ERR_CORRUPT, "%s: signature or chain does not fit (changed or damaged "
 		               "in storage)", what);
-	if (c->n == 1 || strcmp(kind, "vault") == 0)
+	if ((c->n == 1) != (strcmp(kind, "vault") == 0))
+		return err_set(err, ERR_CORRUPT, "%s: 'vault' is the first entry and no other", what);
+	if (c->n == 1)
 		return apply_vault(c, j, by_root, what, err);
 	if (strcmp(kind, "enroll") == 0)
 		return apply_enroll(c, j, by_root, what, err);
 	if (json_object_get(j, "critical"))
 		return err_set(err, ERR_NEWER, "%s: kind '%s' needs a newer Holdfast", what, kind);
+	return 0;
+}
+
+/* The hash of what has been read so far: a snapshot names the charter it was made under. */
+static int note_hash(struct charter *c, const struct hash_state *so_far, struct err *err)
+{
+	struct hash_state copy = *so_far;
+	uint8_t (*hashes)[32] = realloc(c->hashes, c->n * sizeof *hashes);
+	if (!hashes)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	c->hashes = hashes;
+	hash_end(&copy, c->hashes[c->n - 1], sizeof c->hash);
 	return 0;
 }
 
@@ -310,18 +325,23 @@ struct charter *charter_decode(const uint8_t *bytes, size_t len, const struct ch
 	memcpy(c->vault, a->vault, sizeof c->vault);
 	memcpy(c->root, a->root, sizeof c->root);
 	uint8_t prev[32] = { 0 };
+	struct hash_state all;
+	hash_begin(&all, sizeof c->hash, label, NULL, 0);
 	for (size_t at = 0; at < len;) {
 		struct line l;
 		if (split_line(&l, bytes + at, len - at, "charter", err) != 0 ||
 		    apply(c, &l, prev, err) != 0)
 			return NULL;
 		line_hash(prev, l.bytes, l.len);
+		hash_add(&all, l.bytes, l.len);
+		if (note_hash(c, &all, err) != 0)
+			return NULL;
 		at += l.len;
 	}
 	if (c->n == 0) {
 		err_set(err, ERR_CORRUPT, "charter: is empty");
 		return NULL;
 	}
-	hash_labelled(c->hash, sizeof c->hash, label, NULL, 0, bytes, len);
+	memcpy(c->hash, c->hashes[c->n - 1], sizeof c->hash);
 	return TAKE(c);
 }

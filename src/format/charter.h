@@ -51,6 +51,7 @@ struct charter_key {
 struct charter {
 	uint64_t n;                  /* entries */
 	uint8_t hash[32];            /* BLAKE2b-256("hf1.charter") of all bytes */
+	uint8_t (*hashes)[32];       /* owned: the same of the first 1, 2, ... n entries */
 	uint8_t vault[16], root[32], recovery[32];
 	struct charter_key *keys;    /* owned */
 	size_t n_keys;

@@ -44,7 +44,7 @@ enum {
 };
 
 enum pack_codec { PACK_RAW = 0, PACK_ZSTD = 1 };
-enum pack_part { PACK_FRAME = 1, PACK_TRAILER = 2, PACK_BODY = 3 };
+enum pack_part { PACK_FRAME = 1, PACK_TRAILER = 2 };
 
 struct pack_header {
 	uint8_t vault[16], store[16], session[16];
@@ -105,7 +105,7 @@ struct pack_frame {
 };
 
 struct pack_file {
-	uint32_t number;       /* the store's number of this file, never used again for another */
+	uint32_t number;       /* the store's number of this file; a full gives it a new one */
 	uint32_t page_bytes, unit_bytes;
 	uint64_t length;       /* bytes */
 	const char *path;      /* NUL-terminated, owned by the trailer */

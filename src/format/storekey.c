@@ -1,5 +1,6 @@
 #include "format/storekey.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -18,7 +19,10 @@ static size_t put_plain(uint8_t *plain, const struct storekey *k)
 	size_t len = strlen(k->name);
 	uint8_t *p = wire_put_bytes(plain, k->sk, 32);
 	p = wire_put_varint(p, len);
-	return (size_t)(wire_put_bytes(p, k->name, len) - plain);
+	p = wire_put_bytes(p, k->name, len);
+	/* padded to one size: how long a name is, is nobody's business */
+	memset(p, 0, (size_t)(plain + PLAIN_MAX - p));
+	return PLAIN_MAX;
 }
 
 static int put_sealed(uint8_t *head, const struct storekey *k, const uint8_t recipient_pk[32],
@@ -82,6 +86,11 @@ int storekey_verify(struct storekey *k, const uint8_t *bytes, size_t len,
 	return 0;
 }
 
+static bool all_zero(const uint8_t *p, size_t len)
+{
+	return len == 0 || (p[0] == 0 && memcmp(p, p + 1, len - 1) == 0);
+}
+
 static int take_plain(struct storekey *k, const uint8_t *plain, size_t len, struct err *err)
 {
 	struct wire w = wire_over(plain, len);
@@ -91,7 +100,8 @@ static int take_plain(struct storekey *k, const uint8_t *plain, size_t len, stru
 	const uint8_t *name = wire_counted(&w, STOREKEY_NAME_MAX, &name_len);
 	if (sk)
 		seal_public(pk, sk);
-	if (!wire_done(&w) || memcmp(pk, k->pk, 32) != 0 || memchr(name, 0, name_len))
+	if (!wire_ok(&w) || !all_zero(w.at, wire_left(&w)) || memcmp(pk, k->pk, 32) != 0 ||
+	    memchr(name, 0, name_len))
 		return err_set(err, ERR_CORRUPT, "its secret does not fit its public key");
 	memcpy(k->sk, sk, 32);
 	memcpy(k->name, name, name_len);

@@ -5,8 +5,8 @@
  *   0 magic "HFSKEY1\0" | 8 vault 16 | 24 writer 16 | 40 store 16 | 56 epoch LE32 |
  *   60 epoch public key 32 | 92 stanza 132, sealing a random key K to the recipient with the vault
  *   psk, context = bytes 0..92 | 224 sealed length LE32 | 228 sealed under K, AAD = bytes 0..228:
- *   secret key 32 | name (counted) | last: Ed25519 by the writer's record key over
- *   BLAKE2b-512("hf1.storekey", everything before) 64
+ *   secret key 32 | name (counted) | zeros up to 234 bytes in all | last: Ed25519 by the writer's
+ *   record key over BLAKE2b-512("hf1.storekey", everything before) 64
  */
 #ifndef STOREKEY_H
 #define STOREKEY_H

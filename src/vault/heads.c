@@ -39,9 +39,8 @@ static int add_seq(void *arg, const struct backend_object *o, struct err *err)
 		l->seqs = seqs;
 		l->cap = cap;
 	}
-	if (!names_tail_number(o->name, &l->seqs[l->n]))
-		return err_set(err, ERR_CORRUPT, "%s: does not belong among snapshots", o->name);
-	l->n++;
+	/* a stranger among them stops nothing; check names it */
+	l->n += names_tail_number(o->name, &l->seqs[l->n]);
 	return 0;
 }
 
@@ -133,8 +132,8 @@ static int verify(const struct vault *v, const struct head *h, const struct head
 		return err_set(err, ERR_CORRUPT, "its writer is not in the charter");
 	if (head_verify(h, parts, by->record, err) != 0)
 		return err->code;
-	if (h->charter_n > c->n ||
-	    (h->charter_n == c->n && memcmp(h->charter_hash, c->hash, 32) != 0))
+	if (h->charter_n == 0 || h->charter_n > c->n ||
+	    memcmp(h->charter_hash, c->hashes[h->charter_n - 1], 32) != 0)
 		return err_set(err, ERR_FORK, "was written under a charter that is not in the vault any "
 		               "more (entry %llu): the vault was rolled back",
 		               (unsigned long long)h->charter_n);

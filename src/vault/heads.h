@@ -23,7 +23,7 @@ void heads_entry_free(struct heads_entry *e);
 AUTO_FREE(heads_entry);
 
 /* Sequence numbers of a store's snapshots, ascending; *seqs is the caller's to free(). An object
- * whose name is no number is ERR_CORRUPT. */
+ * whose name is no number is not counted. */
 int heads_list(const struct vault *v, const uint8_t writer[16], const uint8_t store[16],
                uint64_t **seqs, size_t *n, struct err *err);
 

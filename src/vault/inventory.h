@@ -22,8 +22,8 @@ struct inventory {
 	size_t n, cap;
 };
 
-/* List <key-id>/<store-id>/packs/ and <key-id>/doomed/. NULL with storage errors; ERR_CORRUPT for
- * an object whose name is no pack id. */
+/* List <key-id>/<store-id>/packs/ and <key-id>/doomed/. NULL with storage errors. Objects
+ * whose names are no pack ids are not counted. */
 struct inventory *inventory_load(const struct vault *v, const uint8_t writer[16],
                                  const uint8_t store[16], struct err *err);
 void inventory_free(struct inventory *i);

@@ -118,33 +118,60 @@ static int read_anchor(struct vault *v, struct err *err)
 	return 0;
 }
 
+/* The highest number below `below`. */
+struct highest { uint64_t below, n; };
+
 static int highest(void *arg, const struct backend_object *o, struct err *err)
 {
-	uint64_t *n = arg, found;
+	struct highest *h = arg;
+	uint64_t found;
 	(void)err;
-	if (names_tail_number(o->name, &found) && found > *n)
-		*n = found;
+	if (names_tail_number(o->name, &found) && found > h->n && found < h->below)
+		h->n = found;
 	return 0;
 }
 
-static int read_charter(struct vault *v, struct err *err)
+static struct charter *load_charter(const struct vault *v, uint64_t n, struct err *err)
 {
-	uint64_t n = 0;
 	char name[NAMES_MAX];
-	if (storage_list(v->storage, NAMES_CHARTERS, highest, &n, err) != 0)
-		return err->code;
-	if (n == 0)
-		return err_set(err, ERR_CORRUPT, "%s: the charter is missing", v->url);
 	AUTO(buf) bytes = buf_new(CHARTER_MAX_BYTES, err);
 	if (!bytes || storage_get_all(v->storage, names_charter(name, n), bytes, err) != 0)
-		return err->code;
-	v->charter = charter_decode(bytes->bytes, bytes->len, &v->anchor, err);
-	if (!v->charter)
-		return err_wrap(err, "%s", name);
-	if (v->charter->n != n)
-		return err_set(err, ERR_CORRUPT, "%s: holds %llu entries", name,
-		               (unsigned long long)v->charter->n);
-	return 0;
+		return NULL;
+	AUTO(charter) c = charter_decode(bytes->bytes, bytes->len, &v->anchor, err);
+	if (!c) {
+		err_wrap(err, "%s", name);
+		return NULL;
+	}
+	if (c->n != n) {
+		err_set(err, ERR_CORRUPT, "%s: holds %llu entries", name, (unsigned long long)c->n);
+		return NULL;
+	}
+	return TAKE(c);
+}
+
+/* The highest that verifies: whoever can put junk here must not be able to stop a recovery. That
+ * none was taken away, the number seen last and the heads of snapshots tell. */
+static int read_charter(struct vault *v, struct err *err)
+{
+	struct err first = { 0 };
+	for (struct highest h = { .below = UINT64_MAX }; !v->charter; h.below = h.n) {
+		h.n = 0;
+		if (storage_list(v->storage, NAMES_CHARTERS, highest, &h, err) != 0)
+			return err->code;
+		if (h.n == 0)
+			break;
+		v->charter = load_charter(v, h.n, err);
+		if (!v->charter && err->code != ERR_CORRUPT && err->code != ERR_LIMIT)
+			return err->code;
+		if (first.code == ERR_NONE)
+			first = *err;
+	}
+	if (v->charter)
+		return 0;
+	if (first.code == ERR_NONE)
+		return err_set(err, ERR_CORRUPT, "%s: the charter is missing", v->url);
+	*err = first;
+	return err->code;
 }
 
 /* What the key file remembers of the vault must be what is there now. */
@@ -253,6 +280,7 @@ struct unlock {
 	const char *passphrase;
 	size_t len;
 	unsigned slots;
+	bool refused;            /* a sound slot did not open with this passphrase */
 	struct secret *plain;
 	struct err last;
 };
@@ -261,18 +289,19 @@ static int try_slot(void *arg, const struct backend_object *o, struct err *err)
 {
 	struct unlock *u = arg;
 	AUTO(buf) slot = buf_new(4 * SLOT_BYTES, err);
-	u->slots++;
-	if (!slot || storage_get_all(u->v->storage, o->name, slot, err) != 0)
+	struct err why = { 0 };
+	if (!slot)
 		return err->code;
-	int rc = slot_decode(u->plain->bytes, slot->bytes, slot->len, u->passphrase, u->len,
-	                     &u->last);
+	int rc = storage_get_all(u->v->storage, o->name, slot, &why);
+	if (rc == 0)
+		rc = slot_decode(u->plain->bytes, slot->bytes, slot->len, u->passphrase, u->len, &why);
 	if (rc == 0)
 		return 1;
-	if (rc == ERR_NOMEM) {
-		*err = u->last;
-		return rc;
-	}
-	err_wrap(&u->last, "%s", o->name);
+	/* one that is junk, or too costly here, must not hide another that fits */
+	u->slots++;
+	u->refused |= rc == ERR_KEY;
+	err_wrap(&why, "%s", o->name);
+	u->last = why;
 	return 0;
 }
 
@@ -314,7 +343,7 @@ int vault_unlock(struct vault *v, const char *passphrase, size_t len, struct err
 		err_set(err, ERR_ABSENT, "vault %s: has no passphrase slot", v->short_id);
 		return err_hint(err, "its recovery key was split into shares, or its slots/ were deleted");
 	}
-	if (u.last.code != ERR_KEY) {
+	if (!u.refused) {
 		*err = u.last;
 		return err->code;
 	}

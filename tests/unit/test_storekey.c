@@ -98,7 +98,7 @@ static void bytes_lie_where_the_format_says(void **state)
 	assert_memory_equal(b + 60, s->key.pk, 32);
 	struct wire w = wire_over(b + 224, 4);
 	uint32_t sealed = wire_u32(&w);
-	assert_int_equal(sealed, 32 + 1 + strlen(s->key.name) + SEAL_OVERHEAD_BYTES);
+	assert_int_equal(sealed, 32 + 2 + STOREKEY_NAME_MAX + SEAL_OVERHEAD_BYTES);
 	assert_int_equal(s->bytes->len, 228 + sealed + SIGN_BYTES);
 	assert_true(sign_verify(b + 228 + sealed, "hf1.storekey", b, 228 + sealed, s->record_pk));
 	/* the stanza opens to the key of what follows */
@@ -107,6 +107,7 @@ static void bytes_lie_where_the_format_says(void **state)
 	assert_int_equal(seal_decrypt(plain, b + 228, sealed, b, 228, content_key), 0);
 	assert_memory_equal(plain, s->key.sk, 32);
 	assert_int_equal(plain[32], strlen(s->key.name));
+	assert_int_equal(plain[33 + strlen(s->key.name)], 0);
 }
 
 static void names_from_empty_to_the_longest_come_back(void **state)
@@ -119,6 +120,8 @@ static void names_from_empty_to_the_longest_come_back(void **state)
 		memset(s->key.name, 'n', lengths[i]);
 		s->key.name[lengths[i]] = '\0';
 		encode(s);
+		/* how long a name is, does not show */
+		assert_int_equal(s->bytes->len, 228 + 234 + SEAL_OVERHEAD_BYTES + SIGN_BYTES);
 		assert_int_equal(read_back(s, &k, s->bytes->bytes, s->bytes->len, &err), 0);
 		assert_string_equal(k.name, s->key.name);
 	}
