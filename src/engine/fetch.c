@@ -186,8 +186,12 @@ static int get(void *arg, uint32_t pack, uint64_t offset, void *out, size_t cap,
 	struct fetch *f = arg;
 	char name[NAMES_MAX];
 	names_pack(name, f->writer, f->store, f->list[pack].id);
-	if (storage_get(vault_storage(f->vault), name, offset, out, cap, len, err) != 0)
-		return err->code;
+	int rc = storage_get(vault_storage(f->vault), name, offset, out, cap, len, err);
+	/* what a signed snapshot lists and nobody has any more is damage, not absence */
+	if (rc == ERR_ABSENT)
+		return err_set(err, ERR_CORRUPT, "is gone from the vault");
+	if (rc != 0)
+		return rc;
 	atomic_fetch_add(&f->bytes, *len);
 	if (f->meter)
 		meter_stored(f->meter, *len);
