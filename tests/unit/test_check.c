@@ -247,7 +247,8 @@ static bool unlocks(void)
 static void expect_named(const struct object *o, const char *about, const char *what, size_t at)
 {
 	struct heard h = check_everything(made.vault, true, about);
-	if (h.named > 0 || (is_in(o, NAMES_SLOTS) && !unlocks()))
+	bool is_there = strcmp(what, "deletion") != 0;
+	if (h.named > 0 || (is_there && is_in(o, NAMES_SLOTS) && !unlocks()))
 		return;
 	fail_msg("%s of %s at %zu: not named; heard: %s", what, o->name, at, h.all);
 }
@@ -459,7 +460,59 @@ static void a_lost_key_is_two_problems(void **state)
 	if (h.problems != 2 || !strstr(h.all, "; 1 more pack likewise; ") ||
 	    !strstr(h.all, "affects snapshots 1 to 2"))
 		fail_msg("heard: %s", h.all);
+	/* a store without any key is in no list of stores: the vault's own check names it */
+	h = (struct heard){ .about = "its keys are gone" };
+	check_one(made.vault, NULL, false, &h);
+	assert_int_equal(h.named, 1);
 	put_back(o);
+}
+
+/* Signed by the writer, and still not what belongs there. */
+static unsigned problems_with_key(const struct object *o, const struct storekey *k,
+                                  const uint8_t recipient[32])
+{
+	struct heard h = { .about = o->name };
+	AUTO(buf) bytes = buf_new(STOREKEY_MAX_BYTES, &err);
+	assert_int_equal(storekey_encode(k, recipient, vault_psk(made.vault),
+	                                 vault_keyfile(made.vault)->record_sk->bytes, bytes, &err), 0);
+	put(o->name, bytes->bytes, bytes->len);
+	check_one(made.vault, NULL, false, &h);
+	put_back(o);
+	assert_int_equal(h.named, h.problems);
+	return h.named;
+}
+
+static void a_key_object_that_is_another_is_found(void **state)
+{
+	const struct object *o = first_in(NAMES_KEYS);
+	const struct kept *mine = belongs_to(o, &crm) ? &crm : &shop;
+	const uint8_t *recovery = vault_charter(made.vault)->recovery;
+	struct storekey right = { .epoch = 1 }, k;
+	uint8_t pk[32], sk[32];
+	(void)state;
+	memcpy(right.vault, vault_id(made.vault), 16);
+	memcpy(right.writer, mine->info.writer, 16);
+	memcpy(right.store, mine->info.store, 16);
+	snprintf(right.name, sizeof right.name, "%s", mine->info.name);
+	seal_keypair(right.pk, right.sk);
+	seal_keypair(pk, sk);
+	assert_int_equal(problems_with_key(o, &right, recovery), 0);
+	assert_int_equal(problems_with_key(o, &right, pk), 1);   /* sealed to nobody */
+	k = right;
+	k.epoch = 2;
+	assert_int_equal(problems_with_key(o, &k, recovery), 1);
+	k = right;
+	k.store[0] ^= 1;
+	assert_int_equal(problems_with_key(o, &k, recovery), 1);
+	k = right;
+	k.vault[0] ^= 1;
+	assert_int_equal(problems_with_key(o, &k, recovery), 1);
+	k = right;
+	k.sk[7] ^= 1;                                            /* not of its public key */
+	assert_int_equal(problems_with_key(o, &k, recovery), 1);
+	k = right;
+	snprintf(k.name, sizeof k.name, "another");
+	assert_int_equal(problems_with_key(o, &k, recovery), 1);
 }
 
 /* Without the secret: signatures, links, presence, lengths, hashes, and names of snapshots. */
@@ -805,6 +858,7 @@ int main(void)
 		cmocka_unit_test(a_deleted_object_is_found),
 		cmocka_unit_test(problems_name_snapshots_and_files),
 		cmocka_unit_test(a_lost_key_is_two_problems),
+		cmocka_unit_test(a_key_object_that_is_another_is_found),
 		cmocka_unit_test(a_locked_check_finds_what_hashes_tell),
 		cmocka_unit_test(a_slot_is_looked_at_without_its_passphrase),
 		cmocka_unit_test(strange_objects_are_reported),
