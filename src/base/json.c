@@ -1,10 +1,28 @@
 #include "base/json.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/hex.h"
 #include "holdfast/err.h"
+
+/* jansson calls some failed allocations syntax errors, and reads on after others, so its allocations
+ * are watched. */
+static _Thread_local bool starved;
+
+static void *watched_malloc(size_t len)
+{
+	void *p = malloc(len);
+	starved |= !p;
+	return p;
+}
+
+/* before any thread uses jansson */
+__attribute__((constructor)) static void watch_allocations(void)
+{
+	json_set_alloc_funcs(watched_malloc, free);
+}
 
 void json_drop(json_t **j)
 {
@@ -45,16 +63,21 @@ int json_encode(const json_t *j, struct buf *out, struct err *err)
 		return err_set(err, ERR_INVALID, "canonical JSON holds no real numbers");
 	struct dump d = { out, err };
 	err->code = ERR_NONE;
-	if (json_dump_callback(j, dump_part, &d, JSON_SORT_KEYS | JSON_COMPACT | JSON_ENSURE_ASCII) == 0)
-		return 0;
-	return err->code != ERR_NONE ? err->code : err_set(err, ERR_NOMEM, "out of memory");
+	starved = false;
+	int rc = json_dump_callback(j, dump_part, &d,
+	                            JSON_SORT_KEYS | JSON_COMPACT | JSON_ENSURE_ASCII);
+	/* jansson goes on when a key could not be written */
+	if (err->code != ERR_NONE)
+		return err->code;
+	return rc == 0 && !starved ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 }
 
 json_t *json_decode(const char *text, size_t len, const char *what, struct err *err)
 {
 	json_error_t why;
+	starved = false;
 	JSON_AUTO j = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
-	if (!j && json_error_code(&why) == json_error_out_of_memory)
+	if (starved)
 		err_set(err, ERR_NOMEM, "out of memory");
 	else if (!j)
 		err_set(err, ERR_CORRUPT, "%s: not valid JSON: %s", what, why.text);
