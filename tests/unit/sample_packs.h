@@ -6,7 +6,8 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
-#include "crypto/secret.h"
+#include "crypto/hash.h"
+#include "crypto/seal.h"
 #include "engine/framer.h"
 #include "engine/packer.h"
 #include "format/head.h"
@@ -81,8 +82,8 @@ static inline void sample_packer(struct sample_packs *s, unsigned uploaders, uns
 {
 	struct err err;
 	const struct packer_options o = {
-		.vault = s->vault->vault, .header = s->header, .session_key = s->key, .first_serial = 1,
-		.uploaders = uploaders, .pool = pool, .lookup = sample_lookup, .stored = sample_stored,
+		.vault = s->vault->vault, .header = s->header, .session_key = s->key,
+		.first_serial = s->n + 1, .first_number = s->n, .uploaders = uploaders, .pool = pool, .lookup = sample_lookup, .stored = sample_stored,
 		.arg = s,
 	};
 	s->packer = packer_new(&o, &err);
