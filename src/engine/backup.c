@@ -118,15 +118,18 @@ int session_page_file(struct session *s, const struct source_entry *e, struct er
 	s->result->bytes_read += r.bytes_read;
 	s->result->bytes_changed += r.bytes_changed;
 	s->result->bytes_evacuated += r.bytes_evacuated;
-	if (!known || known->length != f->length || r.bytes_changed || r.bytes_evacuated ||
+	/* what a killed run stored is not counted here, but told by the sum */
+	if (!known || memcmp(known->sum, f->sum, SUM_BYTES) != 0 || r.bytes_evacuated ||
 	    !same_metadata(known, f))
 		s->changed = true;
 	/* the arrays of a resumed run hold more than the base: they were verified when copied */
 	if (r.arrays_damaged ||
 	    (known && !s->resumed && memcmp(r.known_sum, known->sum, SUM_BYTES) != 0))
 		s->damaged = true;
-	if (!s->full && r.units)
-		s->next->churn_ppm = r.changed_units * 1000000 / r.units;
+	s->units += r.units;
+	s->changed_units += r.changed_units;
+	if (!s->full && !s->resumed && s->units)
+		s->next->churn_ppm = s->changed_units * 1000000 / s->units;
 	return 0;
 }
 

@@ -43,6 +43,8 @@ static int list_packs(struct session *s, struct err *err)
 			s->damaged = true;
 			return 0;
 		}
+		if (!s->base || !state_find_pack(s->base, p->serial))
+			s->changed = true;   /* the killed run's: at least something was moved */
 		struct state_pack kept = *p;
 		kept.live = u->live;
 		kept.zeros = u->zeros;

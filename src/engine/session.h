@@ -59,6 +59,7 @@ struct session {
 	uint32_t n_stored;
 	struct stream *stream;           /* content-defined files, once there is one */
 	uint32_t files;
+	uint64_t units, changed_units;   /* of the page files read */
 	uint32_t first_number;           /* of this run's packs within the snapshot */
 	bool changed;                    /* content or metadata differ from the base */
 	bool damaged;                    /* the arrays do not belong to the base: start again, full */
