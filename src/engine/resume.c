@@ -5,65 +5,92 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/io.h"
 #include "engine/session.h"
 #include "holdfast/err.h"
 #include "vault/tagfile.h"
 
 enum { ARRAYS_MAX = 64 };
 
-/* Arrays being brought up to date, by file number. */
+/* Arrays being brought up to date: of any number of files, a few of them open. */
 struct arrays {
 	const char *dir;
 	uint64_t generation;
-	uint32_t n;
-	struct { uint32_t number; struct tagfile *t; struct tagfile_cache *c; } open[ARRAYS_MAX];
+	struct { uint32_t number, unit_bytes; } *files;
+	uint32_t n_files;
+	struct arrays_slot {
+		uint32_t number;
+		struct tagfile *t;
+		struct tagfile_cache *c;     /* NULL: not open */
+	} open[ARRAYS_MAX];
+	uint32_t oldest;                 /* opened first: closed first */
 };
 
-static void arrays_close(struct arrays *a)
+static int slot_close(struct arrays_slot *o, struct err *err)
 {
-	for (uint32_t i = 0; i < a->n; i++) {
-		tagfile_cache_free(a->open[i].c);
-		tagfile_free(a->open[i].t);
-	}
-	a->n = 0;
+	int rc = o->c ? tagfile_cache_flush(o->c, err) : 0;
+	tagfile_cache_free(o->c);
+	tagfile_free(o->t);
+	*o = (struct arrays_slot){ 0 };
+	return rc;
 }
 
-static int arrays_flush(struct arrays *a, struct err *err)
+/* Writes what is open; frees everything also on an error. */
+static int arrays_close(struct arrays *a, struct err *err)
 {
-	for (uint32_t i = 0; i < a->n; i++)
-		if (tagfile_cache_flush(a->open[i].c, err) != 0)
-			return err->code;
+	int rc = 0;
+	struct err why;
+	for (uint32_t i = 0; i < ARRAYS_MAX; i++)
+		if (slot_close(&a->open[i], &why) != 0 && rc == 0) {
+			*err = why;
+			rc = why.code;
+		}
+	free(a->files);
+	a->files = NULL;
+	a->n_files = 0;
+	return rc;
+}
+
+static uint32_t unit_of(const struct arrays *a, uint32_t number)
+{
+	for (uint32_t i = 0; i < a->n_files; i++)
+		if (a->files[i].number == number)
+			return a->files[i].unit_bytes;
 	return 0;
 }
 
-static struct tagfile_cache *arrays_find(struct arrays *a, uint32_t number)
+static int arrays_add(struct arrays *a, uint32_t number, uint32_t unit_bytes, struct err *err)
 {
-	for (uint32_t i = 0; i < a->n; i++)
-		if (a->open[i].number == number)
-			return a->open[i].c;
-	return NULL;
-}
-
-static int arrays_open(struct arrays *a, uint32_t number, uint32_t unit_bytes, struct err *err)
-{
-	if (arrays_find(a, number))
+	if (unit_of(a, number))
 		return 0;
-	if (a->n == ARRAYS_MAX) {
-		if (arrays_flush(a, err) != 0)
-			return err->code;
-		arrays_close(a);
+	if ((a->n_files & (a->n_files - 1)) == 0) {
+		void *files = realloc(a->files, (a->n_files ? 2 * a->n_files : 1) * sizeof *a->files);
+		if (!files)
+			return err_set(err, ERR_NOMEM, "out of memory");
+		a->files = files;
 	}
-	struct tagfile *t = tagfile_open(a->dir, a->generation, number, unit_bytes, err);
-	struct tagfile_cache *c = t ? tagfile_cache_new(t, err) : NULL;
-	if (!c) {
-		tagfile_free(t);
-		return err->code;
-	}
-	a->open[a->n].number = number;
-	a->open[a->n].t = t;
-	a->open[a->n++].c = c;
+	a->files[a->n_files].number = number;
+	a->files[a->n_files++].unit_bytes = unit_bytes;
 	return 0;
+}
+
+/* NULL with ERR_CORRUPT for a file that was not added. */
+static struct tagfile_cache *arrays_find(struct arrays *a, uint32_t number, struct err *err)
+{
+	for (uint32_t i = 0; i < ARRAYS_MAX; i++)
+		if (a->open[i].c && a->open[i].number == number)
+			return a->open[i].c;
+	uint32_t unit = unit_of(a, number);
+	if (unit == 0) {
+		err_set(err, ERR_CORRUPT, "state: the journal is damaged");
+		return NULL;
+	}
+	struct arrays_slot *o = &a->open[a->oldest++ % ARRAYS_MAX];
+	if (slot_close(o, err) != 0)
+		return NULL;
+	o->number = number;
+	o->t = tagfile_open(a->dir, a->generation, number, unit, err);
+	o->c = o->t ? tagfile_cache_new(o->t, err) : NULL;
+	return o->c;
 }
 
 /* ---- replaying a journal into arrays ---- */
@@ -87,7 +114,7 @@ static int replay_file(void *arg, const struct journal_file *f, struct err *err)
 	                           .unit_bytes = f->unit_bytes };
 	bool ok = !r->journaled || state_add_file(r->journaled, &file, err);
 	free(path);
-	return ok ? arrays_open(&r->arrays, f->number, f->unit_bytes, err) : err->code;
+	return ok ? arrays_add(&r->arrays, f->number, f->unit_bytes, err) : err->code;
 }
 
 static int take_pack(struct session *s, const struct journal_pack *p, struct err *err)
@@ -127,20 +154,24 @@ static int replay_run(void *arg, const struct journal_pack *p, uint32_t file, ui
                       uint32_t count, bool zero, const uint8_t *tags, struct err *err)
 {
 	struct replay *r = arg;
-	struct tagfile_cache *c = arrays_find(&r->arrays, file);
+	struct tagfile_cache *c = arrays_find(&r->arrays, file, err);
 	if (!c)
-		return err_set(err, ERR_CORRUPT, "state: the journal is damaged");
+		return err->code;
 	return tagfile_cache_put(c, first, count, tags, p->serial | (zero ? STATE_PACK_ZERO : 0), err);
 }
 
-static int replay(struct replay *r, struct journal *j, struct err *err)
+/* Into the arrays of these files, and of those that the journal itself names. */
+static int replay(struct replay *r, const struct state *files, struct journal *j, struct err *err)
 {
 	const struct journal_visit visit = { replay_file, replay_pack, replay_run };
-	int rc = journal_replay(j, &visit, r, err);
+	struct err later;
+	int rc = 0;
+	for (uint32_t i = 0; rc == 0 && files && i < files->n_files; i++)
+		rc = arrays_add(&r->arrays, files->files[i].number, files->files[i].unit_bytes, err);
 	if (rc == 0)
-		rc = arrays_flush(&r->arrays, err);
-	arrays_close(&r->arrays);
-	return rc;
+		rc = journal_replay(j, &visit, r, err);
+	int closed = arrays_close(&r->arrays, rc == 0 ? err : &later);
+	return rc != 0 ? rc : closed;
 }
 
 /* ---- after a commit ---- */
@@ -149,10 +180,7 @@ int session_apply(struct session *s, const struct state *next, struct journal *j
 {
 	struct replay r = { .s = s, .state = next,
 	                    .arrays = { .dir = s->dir, .generation = next->generation } };
-	for (uint32_t i = 0; i < next->n_files; i++)
-		if (arrays_open(&r.arrays, next->files[i].number, next->files[i].unit_bytes, err) != 0)
-			return err->code;
-	if (replay(&r, j, err) != 0)
+	if (replay(&r, next, j, err) != 0)
 		return err->code;
 	for (uint32_t i = 0; i < next->n_files; i++) {
 		const struct state_file *f = &next->files[i];
@@ -252,6 +280,12 @@ static bool fits(const struct session *s, const struct journal_head *h)
 	       memcmp(h->base_hash, s->base ? s->base->head_hash : none, 32) == 0;
 }
 
+/* Of the record on the disk, also where the vault disagrees with it. */
+static uint64_t kept_generation(const struct session *s)
+{
+	return s->full ? s->next->generation - 1 : s->base->generation;
+}
+
 /*
  * The arrays of the base stay as they are until the commit: the killed run's units go into arrays
  * of the next generation. Its journal is continued, so that being killed again loses nothing.
@@ -265,6 +299,9 @@ int session_resume(struct session *s, struct err *err)
 	struct journal *j = journal_open(s->dir, &head, vault_keyfile(s->vault)->state->bytes, &why);
 	if (!j || !fits(s, &head)) {
 		journal_free(j);
+		/* a generation begins with empty arrays */
+		if (s->full && state_keep_generation(s->dir, kept_generation(s), err) != 0)
+			return err->code;
 		return journal_remove(s->dir, err);
 	}
 	s->journal = j;
@@ -274,7 +311,7 @@ int session_resume(struct session *s, struct err *err)
 	memcpy(s->next->page_key, head.page_key, sizeof head.page_key);
 	sodium_memzero(&head, sizeof head);
 	AUTO(inventory) there = inventory_load(s->vault, vault_keyfile(s->vault)->id, s->store, err);
-	if (!there || state_keep_generation(s->dir, s->base ? s->base->generation : 0, err) != 0 ||
+	if (!there || state_keep_generation(s->dir, kept_generation(s), err) != 0 ||
 	    (!s->full && copy_arrays(s, s->next->generation, err) != 0))
 		return err->code;
 	s->journaled = state_new(s->store, err);
@@ -282,11 +319,7 @@ int session_resume(struct session *s, struct err *err)
 		return err->code;
 	struct replay r = { .s = s, .inventory = there, .journaled = s->journaled,
 	                    .arrays = { .dir = s->dir, .generation = s->next->generation } };
-	for (uint32_t i = 0; !s->full && i < s->base->n_files; i++)
-		if (arrays_open(&r.arrays, s->base->files[i].number, s->base->files[i].unit_bytes,
-		                err) != 0)
-			return err->code;
-	if (replay(&r, j, err) != 0)
+	if (replay(&r, s->full ? NULL : s->base, j, err) != 0)
 		return err->code;
 	s->first_number = r.max_number;
 	for (uint32_t i = 0; i < s->journaled->n_files; i++)
