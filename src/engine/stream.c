@@ -1,6 +1,7 @@
 /* The content-defined files of a session. (session.h) */
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -37,19 +38,15 @@ struct entry {
 struct stream {
 	struct session *s;
 	bool dry;
-	bool given_up;                   /* s->damaged: nothing of this run will be used */
+	atomic_bool given_up;            /* nothing of this run will be used */
 	struct packuse *packs;
 	struct storer *storer;
-	/* under lock, with packs: storer's workers use them too */
+	/* under lock, with packs: storer's workers and the packer's uploaders use them too */
 	pthread_mutex_t lock;
 	struct chunkindex *index;
 	struct entry *in_work;
 	struct buf *coded;
 	unsigned rows;                   /* since the last commit */
-	/* acknowledged packs on their way into the index */
-	pthread_mutex_t stored_lock;
-	struct chunkindex_pack *stored;
-	uint32_t n_stored;
 	/* what this run's files are */
 	struct hash_state listing;
 	uint8_t listing_hash[32];
@@ -59,22 +56,28 @@ struct stream {
 static void lock(struct stream *t) { pthread_mutex_lock(&t->lock); }
 static void unlock(struct stream *t) { pthread_mutex_unlock(&t->lock); }
 
-static int give_up(struct stream *t)
-{
-	t->s->damaged = true;
-	t->given_up = true;
-	storer_stop(t->storer);
-	return 0;
-}
-
 /* A damaged index is no failure: the session starts over, as a full. */
 static int judge(struct stream *t, int rc, struct err *err)
 {
-	if (rc >= 0 || !t->index || !chunkindex_damaged(t->index))
+	if (rc >= 0 || !t->index)
+		return rc;
+	lock(t);
+	bool damaged = chunkindex_damaged(t->index);
+	unlock(t);
+	if (!damaged)
 		return rc;
 	if (t->dry)
 		return err_hint(err, "a backup will make it anew");
-	return give_up(t);
+	t->given_up = true;
+	return 0;
+}
+
+/* No thread is to meet a packer that is finished. */
+static int close_down(struct stream *t)
+{
+	storer_stop(t->storer);
+	t->s->damaged = true;
+	return 0;
 }
 
 /* ---- opening ---- */
@@ -146,7 +149,7 @@ static int take_pack(void *arg, const struct chunkindex_pack *p, struct err *err
 	return 0;
 }
 
-static int check_base_packs(struct stream *t, const struct inventory *there)
+static void check_base_packs(struct stream *t, const struct inventory *there)
 {
 	struct session *s = t->s;
 	for (uint32_t i = 0; s->base && !s->full && i < s->base->n_packs; i++) {
@@ -157,9 +160,9 @@ static int check_base_packs(struct stream *t, const struct inventory *there)
 		session_warn(s, ERR_ABSENT, "%s: pack %.16s... is gone from the vault, or is to be "
 		             "deleted: earlier snapshots cannot be restored whole. A full snapshot was "
 		             "taken", s->spec->source.name, hex_encode(hex, p->id, 32));
-		return t->dry ? 0 : give_up(t);
+		t->given_up = !t->dry;
+		return;
 	}
-	return 0;
 }
 
 static int load_packs(struct stream *t, struct err *err)
@@ -171,7 +174,8 @@ static int load_packs(struct stream *t, struct err *err)
 	struct pack_check c = { t, there };
 	if (chunkindex_packs(t->index, take_pack, &c, err) != 0)
 		return err->code;
-	return check_base_packs(t, there);
+	check_base_packs(t, there);
+	return 0;
 }
 
 static storer_placed entry_placed;
@@ -193,8 +197,6 @@ static int make_storer(struct stream *t, struct err *err)
 	return t->storer ? 0 : err->code;
 }
 
-static int commit(struct stream *t, struct err *err);
-
 static int stream_begin(struct stream *t, struct err *err)
 {
 	t->packs = packuse_new(err);
@@ -205,7 +207,8 @@ static int stream_begin(struct stream *t, struct err *err)
 	hash_begin(&t->listing, sizeof t->listing_hash, "hf1.listing", t->s->keys.sum,
 	           sizeof t->s->keys.sum);
 	meter_phase(&t->s->meter, "reading", 0);
-	return commit(t, err);
+	t->rows = ROWS_PER_COMMIT;
+	return 0;
 }
 
 struct stream *stream_open(struct session *s, struct err *err)
@@ -218,7 +221,6 @@ struct stream *stream_open(struct session *s, struct err *err)
 	t->s = s;
 	t->dry = s->options->dry_run;
 	pthread_mutex_init(&t->lock, NULL);
-	pthread_mutex_init(&t->stored_lock, NULL);
 	return judge(t, stream_begin(t, err), err) == 0 ? TAKE(t) : NULL;
 }
 
@@ -246,56 +248,14 @@ void stream_free(struct stream *t)
 	chunkindex_free(t->index);
 	packuse_free(t->packs);
 	buf_free(t->coded);
-	free(t->stored);
 	pthread_mutex_destroy(&t->lock);
-	pthread_mutex_destroy(&t->stored_lock);
 	free(t);
 }
 
-/* ---- the index: with the lock held ---- */
-
-int stream_stored(struct stream *t, const struct packer_done *done, struct err *err)
-{
-	struct chunkindex_pack p = { .serial = done->serial, .size = done->size,
-	                             .weight = done->weight, .seq = t->s->next->seq };
-	memcpy(p.id, done->id, 32);
-	pthread_mutex_lock(&t->stored_lock);
-	struct chunkindex_pack *list = realloc(t->stored, (t->n_stored + 1) * sizeof *list);
-	if (list) {
-		t->stored = list;
-		list[t->n_stored++] = p;
-	}
-	pthread_mutex_unlock(&t->stored_lock);
-	return list ? 0 : err_set(err, ERR_NOMEM, "out of memory");
-}
-
-static int enter_pack(struct stream *t, struct chunkindex_pack *p, struct err *err)
-{
-	struct packuse_pack *u = packuse_add(t->packs, p->serial, err);
-	if (!u)
-		return err->code;
-	memcpy(u->id, p->id, 32);
-	u->size = p->size;
-	u->weight = p->weight;
-	u->acknowledged = true;
-	p->chunks = u->chunks;
-	t->rows = ROWS_PER_COMMIT;
-	return chunkindex_put_pack(t->index, p, err);
-}
-
-static int enter_packs(struct stream *t, struct err *err)
-{
-	int rc = 0;
-	pthread_mutex_lock(&t->stored_lock);
-	for (uint32_t i = 0; i < t->n_stored && rc == 0; i++)
-		rc = enter_pack(t, &t->stored[i], err);
-	t->n_stored = 0;
-	pthread_mutex_unlock(&t->stored_lock);
-	return rc;
-}
+/* ---- the index ---- */
 
 /* Rows may name packs that are still on their way: should they never arrive, nobody else's pack
- * gets their serials. */
+ * gets their serials. With the lock held. */
 static int commit(struct stream *t, struct err *err)
 {
 	struct chunkindex_meta *m = chunkindex_meta(t->index);
@@ -307,17 +267,43 @@ static int commit(struct stream *t, struct err *err)
 	return chunkindex_commit(t->index, err);
 }
 
-/* Called often: a pack's worth of work is lost at most when this run is killed. */
-static int save(struct stream *t, struct err *err)
+static int commit_if_due(struct stream *t, struct err *err)
 {
 	lock(t);
-	int rc = enter_packs(t, err);
-	if (rc == 0 && t->rows >= ROWS_PER_COMMIT)
-		rc = commit(t, err);
+	int rc = t->rows < ROWS_PER_COMMIT ? 0 : commit(t, err);
 	unlock(t);
 	return rc;
 }
 
+static int enter_pack(struct stream *t, const struct packer_done *done, struct err *err)
+{
+	struct packuse_pack *u = packuse_add(t->packs, done->serial, err);
+	if (!u)
+		return err->code;
+	memcpy(u->id, done->id, 32);
+	u->size = done->size;
+	u->weight = done->weight;
+	u->acknowledged = true;
+	struct chunkindex_pack p = { .serial = u->serial, .size = u->size, .chunks = u->chunks,
+	                             .weight = u->weight, .seq = t->s->next->seq };
+	memcpy(p.id, u->id, 32);
+	return chunkindex_put_pack(t->index, &p, err);
+}
+
+/* At once, so that a run killed after this finds the pack again. */
+int stream_stored(struct stream *t, const struct packer_done *done, struct err *err)
+{
+	if (t->given_up)
+		return 0;
+	lock(t);
+	int rc = enter_pack(t, done, err);
+	if (rc == 0)
+		rc = commit(t, err);
+	unlock(t);
+	return judge(t, rc, err);
+}
+
+/* With the lock held. */
 static int put_row(struct stream *t, struct chunkindex_file *row, const struct extent *list,
                    size_t n, struct err *err)
 {
@@ -479,7 +465,7 @@ static int read_block(struct stream *t, struct entry *e, struct sum_fold *sum, s
 {
 	struct session *s = t->s;
 	uint8_t *to = storer_room(t->storer, err);
-	if (!to || meter_check(&s->meter, err) != 0 || save(t, err) != 0 ||
+	if (!to || meter_check(&s->meter, err) != 0 || commit_if_due(t, err) != 0 ||
 	    s->source->ops->read(s->source, to, SUM_BLOCK_BYTES, len, err) != 0)
 		return err->code;
 	if (*len == 0)
@@ -529,15 +515,15 @@ static int keep_bare(struct stream *t, const struct source_entry *e, struct chun
 
 static int take_entry(struct stream *t, const struct source_entry *e, struct err *err)
 {
-	struct chunkindex_file known;
-	if (save(t, err) != 0)
+	struct chunkindex_file known = { 0 };
+	if (commit_if_due(t, err) != 0)
 		return err->code;
 	lock(t);
 	int rc = chunkindex_file(t->index, e->path, &known, err);
+	uint32_t number = rc == 0 ? t->s->next->next_number++ : known.number;
 	unlock(t);
 	if (rc < 0)
 		return rc;
-	uint32_t number = rc ? known.number : t->s->next->next_number++;
 	if (rc == 1 && (rc = keep(t, e, &known, err)) == 0)
 		rc = keep_bare(t, e, &known, err);
 	if (rc != 0)
@@ -580,7 +566,7 @@ static bool same_as_base(const struct stream *t)
 static int flush(struct stream *t, struct err *err)
 {
 	struct session *s = t->s;
-	if (storer_flush(t->storer, err) != 0 || save(t, err) != 0)
+	if (storer_flush(t->storer, err) != 0)
 		return err->code;
 	if (t->in_work)
 		return err_set(err, ERR_INVALID, "%s: '%.200s' was not stored", s->spec->source.name,
@@ -598,7 +584,8 @@ static int flush(struct stream *t, struct err *err)
 
 int stream_flush(struct stream *t, struct err *err)
 {
-	return t->given_up ? 0 : judge(t, flush(t, err), err);
+	int rc = t->given_up ? 0 : judge(t, flush(t, err), err);
+	return rc == 0 && t->given_up ? close_down(t) : rc;
 }
 
 static int list_packs(struct stream *t, struct err *err)
@@ -621,10 +608,7 @@ static int list_packs(struct stream *t, struct err *err)
 
 int stream_packs(struct stream *t, struct err *err)
 {
-	if (t->given_up)
-		return 0;
-	int rc = save(t, err);
-	return judge(t, rc == 0 ? list_packs(t, err) : rc, err);
+	return t->given_up ? close_down(t) : list_packs(t, err);
 }
 
 struct body_maker {
