@@ -278,6 +278,9 @@ static int try_backup(struct vault *v, const struct backup_store *spec,
 	pthread_mutex_init(&s->journal_lock, NULL);
 	meter_begin(&s->meter, options->progress, spec->source.name);
 	int rc = run_session(s, force_full, err);
+	if (rc == ERR_SPACE && !err->hint[0])
+		err_hint(err, "the state folder %.200s is full: make room there and repeat",
+		         vault_state_dir(v));
 	if (rc == 0 && s->damaged && !options->dry_run) {
 		session_warn(s, ERR_CORRUPT, "%s: the local state did not belong to the newest snapshot; "
 		             "a full snapshot was taken", spec->source.name);

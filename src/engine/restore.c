@@ -315,6 +315,9 @@ int restore_snapshot(struct vault *v, const struct store_info *store, uint64_t s
 		rc = io_make_dirs(options->to, 0700, err);
 	if (rc == 0)
 		rc = r.snapshot->page_files ? restore_pages(&r, err) : restore_streams(&r, err);
+	if (rc == ERR_SPACE && !err->hint[0])
+		err_hint(err, "make room in %.200s and repeat, or give another folder with --to",
+		         options->to);
 	restore_end(&r);
 	return rc == 0 ? 0 : name_store(&r, err);
 }

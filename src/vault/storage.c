@@ -89,6 +89,9 @@ int storage_put(struct backend *b, const char *name, const void *data, size_t le
 	if (check_name(name, err) != 0)
 		return err->code;
 	int rc = b->ops->put(b, name, data, len, mode, err);
+	if (rc == ERR_SPACE && !err->hint[0])
+		err_hint(err, "the vault is full: make room where it lies and repeat; what has arrived is "
+		         "used again, and earlier snapshots are as they were");
 	return rc == 0 ? 0 : err_wrap(err, "%s", name);
 }
 

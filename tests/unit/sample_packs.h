@@ -83,8 +83,8 @@ static inline void sample_packer(struct sample_packs *s, unsigned uploaders, uns
 	struct err err;
 	const struct packer_options o = {
 		.vault = s->vault->vault, .header = s->header, .session_key = s->key,
-		.first_serial = s->n + 1, .first_number = s->n, .uploaders = uploaders, .pool = pool, .lookup = sample_lookup, .stored = sample_stored,
-		.arg = s,
+		.first_serial = s->n + 1, .first_number = s->n, .uploaders = uploaders, .pool = pool,
+		.lookup = sample_lookup, .stored = sample_stored, .arg = s,
 	};
 	s->packer = packer_new(&o, &err);
 	assert_non_null(s->packer);

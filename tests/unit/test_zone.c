@@ -241,7 +241,8 @@ static void check_zones(struct place *p, struct zone_file *f, uint64_t per_zone)
 		for (uint32_t r = 0; r < z->regions; r++)
 			for (uint32_t i = z->starts[r]; i < z->starts[r + 1]; i++) {
 				const struct zone_extent *e = &z->extents[i];
-				assert_true(e->unit / per_region == r && (e->unit + e->count - 1) / per_region == r);
+				assert_int_equal(e->unit / per_region, r);
+				assert_int_equal((e->unit + e->count - 1) / per_region, r);
 				check_extent(p, z, e, seen);
 			}
 	}
