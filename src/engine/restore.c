@@ -155,6 +155,7 @@ static int restore_file(struct restore *r, const struct body_file *f, struct err
 		return err->code;
 	o.write = write_target;
 	o.reuse = reuse_target;
+	o.kept = t->kept;
 	o.arg = t;
 	if (restore_page_file(&o, err) != 0) {
 		if (err->code == ERR_CORRUPT)

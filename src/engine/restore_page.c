@@ -114,20 +114,35 @@ static int fill_extent(struct worker *w, const struct zone_extent *e, uint8_t *t
 	return 0;
 }
 
+static uint64_t region_offset(const struct job *j, uint32_t number)
+{
+	return j->zone->first * j->file.unit_bytes + (uint64_t)number * REGION;
+}
+
+static size_t region_len(const struct job *j, uint32_t number)
+{
+	uint64_t left = j->file.length - region_offset(j, number);
+	return left < REGION ? (size_t)left : REGION;
+}
+
+/* Does an earlier attempt have it? */
+static bool is_kept(const struct job *j, uint32_t number)
+{
+	return j->o->reuse && region_offset(j, number) + region_len(j, number) <= j->o->kept;
+}
+
 static int fill_region(struct worker *w, uint32_t number, struct region *r, struct err *err)
 {
 	struct job *j = w->job;
 	const struct zone *z = j->zone;
 	uint32_t per = zone_region_units(&j->file);
-	int kept = j->o->reuse ? j->o->reuse(j->o->arg, r->offset, r->data, r->len, err) : 0;
-	if (kept < 0)
-		return kept;
+	int kept = is_kept(j, number) ? j->o->reuse(j->o->arg, r->offset, r->data, r->len, err) : 0;
+	if (kept != 0)
+		return kept < 0 ? kept : 0;
 	for (uint32_t i = z->starts[number]; i < z->starts[number + 1]; i++) {
 		const struct zone_extent *e = &z->extents[i];
 		size_t at = (size_t)(e->unit - number * per) * j->file.unit_bytes;
-		if (kept)
-			consumed(j, e);
-		else if (fill_extent(w, e, r->data + at, REGION - at, err) != 0)
+		if (fill_extent(w, e, r->data + at, REGION - at, err) != 0)
 			return err->code;
 	}
 	return 0;
@@ -163,9 +178,8 @@ static struct region *take_region(struct job *j, uint32_t *number)
 		r = j->free;
 		j->free = r->next;
 		*number = j->next_region++;
-		r->offset = j->zone->first * j->file.unit_bytes + (uint64_t)*number * REGION;
-		uint64_t left = j->file.length - r->offset;
-		r->len = left < REGION ? (size_t)left : REGION;
+		r->offset = region_offset(j, *number);
+		r->len = region_len(j, *number);
 		r->ready = false;
 		r->next = NULL;
 		*j->last = r;
@@ -260,9 +274,9 @@ static int announce(struct job *j, struct err *err)
 	int rc = needs && order && units ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 	for (uint32_t i = 0; rc == 0 && i < z->n_extents; i++) {
 		const struct zone_extent *e = &z->extents[i];
-		struct need *need = e->pack == UINT32_MAX ? NULL : &needs[e->pack];
-		if (!need)
+		if (e->pack == UINT32_MAX || is_kept(j, e->unit / per))
 			continue;
+		struct need *need = &needs[e->pack];
 		if (need->units == 0)
 			need->first = e->unit / per;
 		need->pack = e->pack;

@@ -26,8 +26,10 @@ struct restore_page_options {
 	struct meter *meter;
 	/* Called in order, from one thread at a time, with whole regions; data is 4096-aligned. */
 	int (*write)(void *arg, uint64_t offset, const uint8_t *data, size_t len, struct err *err);
-	/* An earlier attempt's bytes of this region instead of fetching: 1 if there, 0 if not. May be
-	 * NULL. Called from workers. */
+	/* An earlier attempt's bytes of this region instead of fetching: 1 if there, 0 if not. Asked for
+	 * regions within the file's first `kept` bytes; packs that only they need are not read ahead.
+	 * May be NULL. Called from workers. */
+	uint64_t kept;
 	int (*reuse)(void *arg, uint64_t offset, uint8_t *data, size_t len, struct err *err);
 	void *arg;
 };
