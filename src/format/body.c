@@ -280,6 +280,9 @@ struct body_reader *body_open_plain(const uint8_t *zstd, size_t len, uint64_t pl
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
+	/* the window's memory is there from the beginning: an empty text has a place too */
+	if (!buf_reserve(r->window, 1, err))
+		return NULL;
 	ZSTD_DCtx_setParameter(r->z, ZSTD_d_windowLogMax, 24);
 	memcpy(r->packed, zstd, len);
 	r->packed_len = len;
