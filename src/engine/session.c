@@ -43,7 +43,14 @@ static int load_newest(struct session *s, struct err *err)
 	if (seq == 0)
 		return 0;
 	s->newest = heads_load(s->vault, writer, s->store, seq, false, err);
-	return s->newest ? 0 : err->code;
+	if (s->newest || err->code != ERR_CORRUPT)
+		return s->newest ? 0 : err->code;
+	/* damage to one object must not end all backups; a number is left free, so that the sound
+	 * object may be copied back without looking like a fork */
+	session_warn(s, ERR_CORRUPT, "%s: the newest snapshot is damaged (%.200s); a full snapshot was "
+	             "taken", s->spec->source.name, err->msg);
+	s->next->seq = seq + 1;
+	return 0;
 }
 
 static bool is_newest(const struct session *s, const struct state *base)
@@ -85,7 +92,8 @@ static int load_state(struct session *s, struct err *err)
 	explain(s, s->base);
 	/* Numbers go on above both histories. What this run knows stays on the disk until its commit
 	 * replaces it: a run that is killed must not take the news with it. */
-	s->next->seq = s->base->seq;
+	if (s->next->seq < s->base->seq)
+		s->next->seq = s->base->seq;
 	s->next->generation = s->base->generation;
 	state_free(s->base);
 	s->base = NULL;
