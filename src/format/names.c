@@ -87,6 +87,12 @@ const char *names_snapshot(char *out, const uint8_t writer[16], const uint8_t st
 	return store_folder(out, writer, store, "snapshots", text);
 }
 
+bool names_directly_in(const char *folder, const char *name)
+{
+	size_t len = strlen(folder);
+	return strncmp(name, folder, len) == 0 && !strchr(name + len, '/');
+}
+
 static const char *tail_of(const char *name)
 {
 	const char *slash = strrchr(name, '/');

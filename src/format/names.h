@@ -28,6 +28,9 @@ const char *names_snapshots(char *out, const uint8_t writer[16], const uint8_t s
 const char *names_snapshot(char *out, const uint8_t writer[16], const uint8_t store[16],
                            uint64_t seq);
 
+/* Does the object lie in the folder (a prefix from above) itself, not in one below? */
+bool names_directly_in(const char *folder, const char *name);
+
 /* The part behind the last '/' as hex id or decimal number. */
 bool names_tail_id(const char *name, void *id, unsigned len);
 bool names_tail_number(const char *name, uint64_t *n);

@@ -24,6 +24,7 @@ void heads_entry_free(struct heads_entry *e)
 /* ---- listing ---- */
 
 struct listing {
+	char folder[NAMES_MAX];
 	uint64_t *seqs;
 	size_t n, cap;
 };
@@ -40,7 +41,8 @@ static int add_seq(void *arg, const struct backend_object *o, struct err *err)
 		l->cap = cap;
 	}
 	/* a stranger among them stops nothing; check names it */
-	l->n += names_tail_number(o->name, &l->seqs[l->n]);
+	l->n += names_directly_in(l->folder, o->name) &&
+	        names_tail_number(o->name, &l->seqs[l->n]);
 	return 0;
 }
 
@@ -53,9 +55,8 @@ static int ascending(const void *a, const void *b)
 int heads_list(const struct vault *v, const uint8_t writer[16], const uint8_t store[16],
                uint64_t **seqs, size_t *n, struct err *err)
 {
-	struct listing l = { 0 };
-	char prefix[NAMES_MAX];
-	int rc = storage_list(vault_storage(v), names_snapshots(prefix, writer, store), add_seq, &l,
+	struct listing l = { .n = 0 };
+	int rc = storage_list(vault_storage(v), names_snapshots(l.folder, writer, store), add_seq, &l,
 	                      err);
 	if (rc != 0) {
 		free(l.seqs);

@@ -8,9 +8,15 @@
 #include "vault/storage.h"
 #include "vault/vault.h"
 
+struct listing {
+	struct inventory *to;
+	char folder[NAMES_MAX];
+};
+
 static int add_pack(void *arg, const struct backend_object *o, struct err *err)
 {
-	struct inventory *i = arg;
+	struct listing *l = arg;
+	struct inventory *i = l->to;
 	if (i->n == i->cap) {
 		size_t cap = i->cap ? i->cap * 2 : 64;
 		struct inventory_pack *packs = realloc(i->packs, cap * sizeof *packs);
@@ -22,7 +28,7 @@ static int add_pack(void *arg, const struct backend_object *o, struct err *err)
 	struct inventory_pack *p = &i->packs[i->n];
 	*p = (struct inventory_pack){ .size = o->size_bytes };
 	/* a stranger among them stops nothing; check names it */
-	i->n += names_tail_id(o->name, p->id, sizeof p->id);
+	i->n += names_directly_in(l->folder, o->name) && names_tail_id(o->name, p->id, sizeof p->id);
 	return 0;
 }
 
@@ -55,7 +61,8 @@ struct inventory *inventory_load(const struct vault *v, const uint8_t writer[16]
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	if (storage_list(vault_storage(v), names_packs(prefix, writer, store), add_pack, i, err) != 0)
+	struct listing l = { .to = i };
+	if (storage_list(vault_storage(v), names_packs(l.folder, writer, store), add_pack, &l, err) != 0)
 		return NULL;
 	if (i->n)
 		qsort(i->packs, i->n, sizeof *i->packs, by_id);

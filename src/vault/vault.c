@@ -124,9 +124,11 @@ struct highest { uint64_t below, n; };
 static int highest(void *arg, const struct backend_object *o, struct err *err)
 {
 	struct highest *h = arg;
+	char name[NAMES_MAX];
 	uint64_t found;
 	(void)err;
-	if (names_tail_number(o->name, &found) && found > h->n && found < h->below)
+	if (names_tail_number(o->name, &found) && found > h->n && found < h->below &&
+	    strcmp(names_charter(name, found), o->name) == 0)
 		h->n = found;
 	return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/hex.h"
+#include "base/utf8.h"
 #include "crypto/hash.h"
 #include "crypto/seal.h"
 #include "crypto/sign.h"
@@ -135,12 +136,22 @@ static int make(struct making *m, struct err *err)
 	return put_anchor(m, err);
 }
 
+static bool is_text(const char *name)
+{
+	size_t n = 1;
+	for (; *name && n; name += n)
+		n = utf8_printable(name);
+	return n > 0;
+}
+
 int vault_init(const struct vault_options *options, const struct vault_init_options *init,
                struct err *err)
 {
 	if (!options->keys_dir || !init->machine || !*init->machine ||
 	    strlen(init->machine) >= CHARTER_NAME_MAX)
 		return err_set(err, ERR_INVALID, "init needs a keys folder and a machine name");
+	if (!is_text(init->machine))
+		return err_set(err, ERR_INVALID, "the machine's name is not printable text in UTF-8");
 	if (init->passphrase_len == 0 || init->passphrase_len > SLOT_PASSPHRASE_MAX)
 		return err_set(err, ERR_INVALID, "the passphrase is empty or too long");
 	if (crypto_start() != 0)
