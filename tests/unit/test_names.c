@@ -103,6 +103,17 @@ static void ids_come_back_and_nothing_else_does(void **state)
 	assert_false(names_tail_id("", back, 32));
 }
 
+static void a_copy_in_a_folder_below_is_not_the_object(void **state)
+{
+	(void)state;
+	assert_true(names_directly_in("a/packs/", "a/packs/x"));
+	assert_false(names_directly_in("a/packs/", "a/packs/old/x"));
+	assert_false(names_directly_in("a/packs/", "a/packs"));
+	assert_false(names_directly_in("a/packs/", "b/packs/x"));
+	assert_false(names_directly_in("a/packs/", "a/packsx"));
+	assert_true(names_directly_in("", "vault.json"));
+}
+
 static void a_key_name_is_taken_apart(void **state)
 {
 	(void)state;
@@ -151,6 +162,7 @@ int main(void)
 		cmocka_unit_test(numbers_come_back),
 		cmocka_unit_test(other_spellings_of_numbers_are_refused),
 		cmocka_unit_test(ids_come_back_and_nothing_else_does),
+		cmocka_unit_test(a_copy_in_a_folder_below_is_not_the_object),
 		cmocka_unit_test(a_key_name_is_taken_apart),
 		cmocka_unit_test(what_is_no_key_name_is_refused),
 	};
