@@ -1,0 +1,166 @@
+/*
+ * make_corpus - write seeds for fuzz targets with the program's own encoders:
+ *
+ *     cc -Iinclude -Isrc tests/fuzz/make_corpus.c build/libholdfast.a -l... -o make_corpus
+ *     ./make_corpus tests/fuzz/corpus
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/io.h"
+#include "base/wire.h"
+#include "crypto/hash.h"
+#include "crypto/seal.h"
+#include "crypto/slot.h"
+#include "format/pack.h"
+#include "format/storekey.h"
+#include "holdfast/err.h"
+#include "vault/journal.h"
+#include "vault/state.h"
+
+static const char *top;
+static struct err err;
+
+static void must(int rc)
+{
+	if (rc == 0)
+		return;
+	fprintf(stderr, "%s\n", err.msg);
+	exit(1);
+}
+
+static void put(const char *target, const char *name, const void *data, size_t len)
+{
+	char path[1000];
+	snprintf(path, sizeof path, "%s/%s", top, target);
+	must(io_make_dirs(path, 0755, &err));
+	snprintf(path, sizeof path, "%s/%s/%s", top, target, name);
+	must(io_write_file(path, data, len, 0644, &err));
+}
+
+static void pack_header(void)
+{
+	static const uint8_t key[32] = { 7 };
+	struct pack_header h = { .seq = 12, .number = 3, .epoch = 2 };
+	struct pack_key k;
+	uint8_t bytes[PACK_HEADER_BYTES], tail[PACK_TAIL_BYTES];
+	pack_begin(bytes, &k, &h, key);
+	put("pack_header", "header", bytes, sizeof bytes);
+	wire_put_u32(wire_put_u32(tail, 100), 1000);
+	put("pack_header", "tail", tail, sizeof tail);
+}
+
+static void storekey(void)
+{
+	static const uint8_t seed[32] = { 1 };
+	uint8_t record_pk[32], record_sk[SIGN_SECRET_BYTES], box_pk[32], box_sk[32], psk[32] = { 0 };
+	struct storekey k = { .epoch = 1, .name = "tenants/crm" };
+	AUTO(buf) b = buf_new(STOREKEY_MAX_BYTES, &err);
+	sign_keypair(record_pk, record_sk, seed);
+	memset(box_sk, 3, sizeof box_sk);
+	seal_public(box_pk, box_sk);
+	memset(k.sk, 4, sizeof k.sk);
+	seal_public(k.pk, k.sk);
+	must(storekey_encode(&k, box_pk, psk, record_sk, b, &err));
+	put("storekey", "object", b->bytes, b->len);
+	put("storekey", "unsigned", b->bytes, b->len - SIGN_BYTES);
+	uint8_t plain[48] = { 0 };
+	memcpy(plain, k.sk, 32);
+	plain[32] = 11;
+	memcpy(plain + 33, k.name, 11);
+	put("storekey", "plain", plain, sizeof plain);
+}
+
+static void slot(void)
+{
+	uint8_t bytes[SLOT_BYTES], plain[SLOT_PLAIN_BYTES] = { 0 };
+	must(slot_encode(bytes, plain, "seed", 4, (struct slot_cost){ 1, SLOT_MEM_KIB_MIN }, &err));
+	put("slot", "cheap", bytes, sizeof bytes);
+	must(slot_encode(bytes, plain, "seed", 4, (struct slot_cost){ 3, SLOT_MEM_KIB_MIN * 2 }, &err));
+	put("slot", "dearer", bytes, sizeof bytes);
+}
+
+/* Without the checksum, which the target makes. */
+static void state(const char *dir)
+{
+	static const uint8_t store[16] = { 1 }, key[32] = { 5 };
+	char path[1000];
+	AUTO(state) s = state_new(store, &err);
+	AUTO(buf) b = buf_new(1 << 20, &err);
+	const struct state_pack p = { .serial = 1, .size = 4096, .weight = 8, .live = 8 };
+	struct state_file f = { .number = 1, .path = (char[]){ "crm.db" }, .page_bytes = 4096,
+	                        .unit_bytes = 512, .length = 4096 };
+	strcpy(s->stamp, "a stamp");
+	s->facts = strdup("{\"engine\":\"sqlite\"}");
+	must(state_store(s, dir, "empty", key, &err));
+	must(state_add_pack(s, &p, &err));
+	if (!state_add_file(s, &f, &err))
+		must(err.code);
+	must(state_store(s, dir, "base", key, &err));
+	for (int i = 0; i < 2; i++) {
+		const char *name = i ? "base" : "empty";
+		snprintf(path, sizeof path, "%s/%s", dir, name);
+		buf_clear(b);
+		must(io_read_file(path, b, &err));
+		put("state", name, b->bytes, b->len - 32);
+		unlink(path);
+	}
+}
+
+static void journal(const char *dir)
+{
+	static const uint8_t key[32] = { 6 }, tags[3 * SUM_TAG_BYTES];
+	char path[1000];
+	const struct journal_head head = { .seq = 2 };
+	const struct journal_file f = { 1, 4096, 512, "crm.db" };
+	AUTO(buf) runs = buf_new(1000, &err);
+	must(journal_code_run(runs, 1, 5, 2, false, tags, &err));
+	must(journal_code_run(runs, 1, 9, 3, true, tags, &err));
+	const struct journal_pack p = { .serial = 1, .size = 4096, .weight = 2, .runs = runs->bytes,
+	                                .runs_len = runs->len };
+	struct journal *j = journal_create(dir, &head, key, &err);
+	if (!j)
+		must(err.code);
+	must(journal_add_file(j, &f, &err));
+	must(journal_add_pack(j, &p, false, &err));
+	journal_free(j);
+	AUTO(buf) b = buf_new(1 << 20, &err);
+	snprintf(path, sizeof path, "%s/journal", dir);
+	must(io_read_file(path, b, &err));
+	put("journal", "file", b->bytes, b->len);
+	unlink(path);
+
+	/* the same as records without checks: two bytes of length each */
+	AUTO(buf) records = buf_new(1 << 20, &err);
+	for (size_t at = 8; at < b->len;) {
+		struct wire w = wire_over(b->bytes + at, 4);
+		uint32_t n = wire_u32(&w);
+		uint8_t len[2];
+		wire_put_u16(len, (uint16_t)n);
+		must(buf_append(records, len, 2, &err));
+		must(buf_append(records, b->bytes + at + 4, n, &err));
+		at += 4 + n + 16;
+	}
+	put("journal", "records", records->bytes, records->len);
+}
+
+int main(int argc, char **argv)
+{
+	char dir[] = "/tmp/make-corpus-XXXXXX";
+	if (argc != 2 || crypto_start() != 0 || !mkdtemp(dir)) {
+		fprintf(stderr, "usage: make_corpus FOLDER\n");
+		return 2;
+	}
+	top = argv[1];
+	pack_header();
+	storekey();
+	slot();
+	state(dir);
+	journal(dir);
+	rmdir(dir);
+	return 0;
+}
