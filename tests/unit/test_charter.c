@@ -272,6 +272,23 @@ static void lines_cannot_be_left_out_or_swapped(void **state)
 	}
 }
 
+/* Right number, right signer, but made for another history. */
+static void a_line_belongs_to_the_one_before_it(void **state)
+{
+	struct sample *s = *state;
+	struct err err;
+	AUTO(buf) other = buf_new(CHARTER_MAX_BYTES, &err);
+	assert_int_equal(charter_append_vault(other, &s->anchor, s->recovery, s->root_sk, &err), 0);
+	assert_int_equal(charter_append_enroll(other, &s->admin, 1795009999, NULL, s->root_sk, &err), 0);
+	size_t two = other->len;
+	assert_int_equal(charter_append_enroll(other, &s->writer, 1, s->admin.id, s->admin_sk, &err), 0);
+	AUTO(charter) c = charter_decode(other->bytes, other->len, &s->anchor, &err);
+	assert_non_null(c);
+	/* the first two lines have the same length in both */
+	memcpy(other->bytes, s->chain->bytes, two);
+	assert_refused(s, other, ERR_CORRUPT);
+}
+
 static void a_charter_of_another_vault_or_root_is_refused(void **state)
 {
 	struct sample *s = *state;
@@ -480,6 +497,7 @@ int main(void)
 		TEST(every_flipped_bit_of_a_charter_is_refused),
 		TEST(a_charter_cut_within_a_line_is_refused),
 		TEST(lines_cannot_be_left_out_or_swapped),
+		TEST(a_line_belongs_to_the_one_before_it),
 		TEST(a_charter_of_another_vault_or_root_is_refused),
 		TEST(only_root_and_admins_enrol),
 		TEST(an_admin_cannot_make_admins),
