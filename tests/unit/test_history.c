@@ -60,6 +60,7 @@ static struct pages_file *file(size_t i) { return &h.store.now.files[i]; }
 /* Unlike all nights before. */
 static void change(size_t i, size_t at, size_t len, uint64_t value)
 {
+	assert_true(at + len <= file(i)->len);
 	pages_noise(file(i)->bytes + at, len, value);
 	h.store.version++;
 }
@@ -668,7 +669,8 @@ static void a_file_that_grows_back_in_a_resumed_run_has_new_units(void **state)
 	pages_fill(file(1)->bytes, file(1)->len, 6);
 	h.store.version++;
 	night(SNAPSHOT_INCREMENTAL, ERR_NONE, "");
-	nights(1);
+	change(0, 0, PAGE, 8);
+	night(SNAPSHOT_INCREMENTAL, ERR_NONE, "");
 	change(0, 0, PAGE, 9);
 	failing_run(2, "io");
 	/* exactly what it was on the first night */
@@ -923,8 +925,6 @@ static void a_writer_alone_cannot_restore_and_is_told_why(void **state)
 	assert_non_null(strstr(err.msg, "this machine holds only the writer key"));
 	assert_non_null(strstr(err.hint, "recovery code"));
 	assert_int_equal(image.n, 0);
-	/* neither can it with everything it remembers of the run */
-	AUTO(heads_entry) e = load(1);
 	struct storekey k;
 	assert_int_equal(vault_open_epoch(lab.writer, h.info.writer, h.info.store, 1, &k, &err), ERR_KEY);
 }

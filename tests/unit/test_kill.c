@@ -400,7 +400,8 @@ static void a_backup_killed_at_a_random_time_harms_nothing_and_is_used(void **st
 			while (h.n > 0)
 				history_forget(&h, h.n - 1);
 			must(lab_remove_all(&lab, names_packs(prefix, h.info.writer, h.info.store), &err));
-			must(lab_remove_all(&lab, names_snapshots(prefix, h.info.writer, h.info.store), &err));
+			must(lab_remove_all(&lab, names_snapshots(prefix, h.info.writer, h.info.store),
+			                    &err));
 			snprintf(name, sizeof name, "store %lu", i);
 			h.spec.source.name = name;
 			h.info = lab_store(&lab, name);
