@@ -118,6 +118,7 @@ static void others_cannot_read_what_is_not_complete(void **state)
 	struct err err;
 	struct stat st;
 	AUTO(target) t = open_target(p, REGION, &err);
+	assert_non_null(t);
 	assert_int_equal(stat(p->part, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 }

@@ -270,6 +270,7 @@ static void enrol_another(const struct sample_vault *v, struct buf *chain)
 	const struct keyfile *k = vault_keyfile(v->vault);
 	AUTO(keyfile) other = keyfile_new(k->vault, k->root, k->recovery, k->psk->bytes, ROLE_WRITER,
 	                                  "db2", &pub, &err);
+	assert_non_null(other);
 	must(charter_append_enroll(chain, &pub, 1, k->id, k->record_sk->bytes, &err));
 }
 
