@@ -106,6 +106,8 @@ static int set_mode(int fd, mode_t mode, struct err *err)
 
 static int open_top(struct file *f, int flags, struct err *err)
 {
+	/* asked before: meanwhile another thread may make it */
+	bool seen = atomic_load(&f->seen);
 	int fd = open(f->top, flags | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0) {
 		atomic_store(&f->seen, true);
@@ -113,7 +115,7 @@ static int open_top(struct file *f, int flags, struct err *err)
 	}
 	if (errno != ENOENT)
 		return fail(err, f->top);
-	if (atomic_load(&f->seen))
+	if (seen)
 		err_set(err, ERR_UNREACHABLE, "the folder %s was there and is gone", f->top);
 	else
 		err_set(err, ERR_ABSENT, "the folder %s is not there", f->top);
