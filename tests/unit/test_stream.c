@@ -747,7 +747,7 @@ static void a_lost_or_damaged_index_costs_only_time(void **state)
 	char path[PATHS + 200];
 	struct stat st;
 	make_from(p);
-	put_noise(p, "a", 6 * MIB);
+	put_noise(p, "a", 30 * MIB);
 	for (int i = 0; i < 300; i++) {
 		char name[20];
 		snprintf(name, sizeof name, "small%d", i);
@@ -757,7 +757,7 @@ static void a_lost_or_damaged_index_costs_only_time(void **state)
 	state_file(p, "index.db", path);
 	assert_int_equal(unlink(path), 0);
 	backup_quietly(p);
-	assert_int_equal(p->result.bytes_changed, 6 * MIB + 300 * 100);
+	assert_int_equal(p->result.bytes_changed, 30 * MIB + 300 * 100);
 	must_come_back(p);
 	assert_int_equal(stat(path, &st), 0);
 	for (off_t at = 0; at < st.st_size; at += 5 * 4096) {
