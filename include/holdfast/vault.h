@@ -33,7 +33,8 @@ struct vault_init_options {
 	const char *machine;         /* this machine's name, for the charter */
 	const char *passphrase;
 	size_t passphrase_len;
-	uint32_t slot_ops, slot_mem_kib;   /* Argon2id cost; 0: 3 passes, 256 MiB */
+	bool generated;              /* the passphrase is a generated code of 77 bits, not a thought */
+	uint32_t slot_ops, slot_mem_kib;   /* Argon2id cost; 0: 3 passes, 256 MiB (a code: 64 MiB) */
 };
 
 /*

@@ -24,7 +24,8 @@ enum { SLOT_COST };
 
 static const struct option_spec options[] = {
 	[SLOT_COST] = { "slot-cost", 0, "OPS:KIB",
-	                "Argon2id passes and memory of the passphrase slot (default 3:262144)" },
+	                "Argon2id passes and memory of the passphrase slot (default 3:65536 for "
+	                "a generated code, 3:262144 else)" },
 	{ 0 },
 };
 
@@ -48,7 +49,7 @@ static int parse_cost(const char *text, struct vault_init_options *out, struct e
 		return 0;
 	err_set(err, ERR_INVALID,
 	        "init: '%s' is not OPS:KIB with 1 to 16 passes and 8192 to 2097152 KiB", text);
-	return err_hint(err, "the default is 3:262144");
+	return err_hint(err, "the default is 3:65536 for a generated code, 3:262144 else");
 }
 
 /* A configuration that names another vault is somebody's work. */
@@ -105,6 +106,7 @@ static int generate(struct init *in, struct err *err)
 	words_random_code(code);
 	in->passphrase = secret_copy(code, strlen(code), err);
 	in->generated = true;
+	in->how.generated = true;
 	explicit_bzero(code, sizeof code);
 	return in->passphrase ? 0 : err->code;
 }

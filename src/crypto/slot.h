@@ -22,6 +22,7 @@ enum {
 	SLOT_BYTES = 92 + SLOT_PLAIN_BYTES + 16,
 	SLOT_OPS = 3,
 	SLOT_MEM_KIB = 256 << 10,
+	SLOT_CODE_MEM_KIB = 64 << 10,    /* enough for a generated code: nobody guesses 77 bits */
 	SLOT_OPS_MAX = 16,               /* what a reader accepts, so that a slot cannot exhaust it */
 	SLOT_MEM_KIB_MIN = 8 << 10,
 	SLOT_MEM_KIB_MAX = 2 << 20,

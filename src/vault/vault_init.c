@@ -82,6 +82,8 @@ static int put_slot(struct making *m, struct err *err)
 	uint8_t slot[SLOT_BYTES], id[16];
 	char name[NAMES_MAX];
 	struct slot_cost cost = { m->init->slot_ops, m->init->slot_mem_kib };
+	if (cost.mem_kib == 0 && m->init->generated)
+		cost.mem_kib = SLOT_CODE_MEM_KIB;
 	if (slot_encode(slot, m->plain->bytes, m->init->passphrase, m->init->passphrase_len, cost,
 	                err) != 0)
 		return err->code;

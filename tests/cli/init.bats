@@ -23,6 +23,17 @@ load helper
 	run -0 hf ls crm --passphrase-file "$T/typed"
 }
 
+# passes and KiB of the vault's only slot
+slot_cost() { od -An -t u4 -j 12 -N 8 "$V"/slots/* | tr -s ' '; }
+
+@test "a generated code has a slot of 64 MiB, a chosen passphrase one of 256 MiB" {
+	setsid "$HOLDFAST" -c "$CONF" init </dev/null >"$T/sheet"
+	[ "$(slot_cost)" = " 3 65536" ]
+	rm -r "$V" "$T"/keys
+	run -0 hf init --passphrase-file "$T/pass"
+	[ "$(slot_cost)" = " 3 262144" ]
+}
+
 @test "a chosen passphrase is not printed" {
 	run -0 hf init --passphrase-file "$T/pass" --slot-cost 1:8192
 	[[ $output != *"$(cat "$T/pass")"* ]]
@@ -99,7 +110,7 @@ load helper
 @test "a slot cost out of bounds is refused" {
 	run -2 --separate-stderr hf init --slot-cost 1:100
 	expect_message "init: '1:100' is not OPS:KIB with 1 to 16 passes and 8192 to 2097152 KiB" \
-		"the default is 3:262144"
+		"the default is 3:65536 for a generated code, 3:262144 else"
 }
 
 @test "add guesses the type of databases, folders and patterns" {

@@ -920,6 +920,8 @@ static void a_writer_alone_cannot_restore_and_is_told_why(void **state)
 	struct restore_result result;
 	(void)state;
 	nights(1);
+	AUTO(heads_entry) e = load(1);
+	assert_non_null(e);
 	assert_int_equal(restore_to_sink(lab.writer, &h.info, 1, NULL, &sink.base, NULL, &result, &err),
 	                 ERR_KEY);
 	assert_non_null(strstr(err.msg, "this machine holds only the writer key"));
