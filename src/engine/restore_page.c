@@ -17,6 +17,7 @@ enum {
 	REGION = ZONE_REGION_BYTES,
 	BLOCKS = REGION / SUM_BLOCK_BYTES,
 	WORKERS_MAX = 16,
+	SPARE = 10,                  /* regions beside one per worker, for when the disk lags behind */
 	FRAMES_MAX = 64,             /* decoded, for all workers */
 	SPAN_MAX = 256,              /* a pack whose units span more regions is read in pieces */
 };
@@ -386,13 +387,13 @@ static int restore_zones(struct job *j, struct err *err)
 
 int restore_page_file(const struct restore_page_options *o, struct err *err)
 {
-	struct region regions[WORKERS_MAX + 2] = { 0 };
+	struct region regions[WORKERS_MAX + SPARE] = { 0 };
 	const struct body_file *b = o->file;
 	struct job j = { .o = o, .file = { .number = b->number, .page_bytes = b->page_bytes,
 	                                   .unit_bytes = b->unit_bytes, .length = b->length,
 	                                   .n_packs = o->n_packs,
 	                                   .fill_missing = o->fill_missing } };
-	unsigned n = (o->workers < WORKERS_MAX ? o->workers : WORKERS_MAX) + 2;
+	unsigned n = (o->workers < WORKERS_MAX ? o->workers : WORKERS_MAX) + SPARE;
 	AUTO(fold) fold = fold_new(err);
 	AUTO(frames) frames = frames_new(o->fetch, FRAMES_MAX, err);
 	if (!fold || !frames)
