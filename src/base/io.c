@@ -145,6 +145,9 @@ int io_make_dirs(const char *path, mode_t mode, struct err *err)
 	size_t len = strlen(path);
 	if (len == 0 || len >= sizeof part)
 		return err_set(err, ERR_LIMIT, "path is empty or too long: '%.100s'", path);
+	/* nearly always it is there */
+	if (mkdir(path, mode) == 0 || errno == EEXIST)
+		return 0;
 	memcpy(part, path, len + 1);
 	for (size_t i = 1; i <= len; i++) {
 		if (part[i] != '/' && part[i] != '\0')

@@ -1,4 +1,7 @@
-/* secret - fixed-size secrets in guarded, locked memory that is wiped when freed. */
+/*
+ * secret - fixed-size secrets in guarded, locked memory that is wiped when freed. The memory of some
+ * freed keys of 32 bytes is kept for the next ones.
+ */
 #ifndef SECRET_H
 #define SECRET_H
 

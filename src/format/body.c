@@ -14,6 +14,7 @@ enum {
 	BODY_LEVEL = 3,
 	BODY_MAX = 1 << 30,
 	RECORD_MAX = 64 << 20,
+	HELD_MAX = 64 << 10,
 	STANZA_NONCE = SEAL_STANZA_BYTES + 32,
 };
 
@@ -48,6 +49,9 @@ int body_stanza(uint8_t stanza[SEAL_STANZA_BYTES], const uint8_t *body, size_t l
 struct body_writer {
 	ZSTD_CCtx *z;
 	struct buf *out;       /* compressed so far */
+	struct buf *held;      /* plain; a body this small is compressed in one call: zstd then knows
+	                          its size, and takes tables to match instead of 3.6 MiB */
+	bool streams;          /* it was not so small */
 	struct buf *record;
 	uint64_t plain_len;
 	uint8_t page_key[SUM_KEY_BYTES];
@@ -64,8 +68,9 @@ struct body_writer *body_writer_new(const uint8_t page_key[SUM_KEY_BYTES], struc
 	memcpy(w->page_key, page_key, sizeof w->page_key);
 	w->z = ZSTD_createCCtx();
 	w->out = buf_new(BODY_MAX, err);
+	w->held = buf_new(HELD_MAX, err);
 	w->record = buf_new(RECORD_MAX, err);
-	if (!w->z || !w->out || !w->record) {
+	if (!w->z || !w->out || !w->held || !w->record) {
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
@@ -79,13 +84,14 @@ void body_writer_free(struct body_writer *w)
 		return;
 	ZSTD_freeCCtx(w->z);
 	buf_free(w->out);
+	buf_free(w->held);
 	buf_free(w->record);
 	explicit_bzero(w, sizeof *w);
 	free(w);
 }
 
-static int stream(struct body_writer *w, const void *data, size_t len, ZSTD_EndDirective mode,
-                  struct err *err)
+static int compress(struct body_writer *w, const void *data, size_t len, ZSTD_EndDirective mode,
+                    struct err *err)
 {
 	ZSTD_inBuffer in = { data, len, 0 };
 	for (;;) {
@@ -98,10 +104,25 @@ static int stream(struct body_writer *w, const void *data, size_t len, ZSTD_EndD
 			return err_set(err, ERR_NOMEM, "zstd: %s", ZSTD_getErrorName(left));
 		w->out->len += out.pos;
 		if (in.pos == in.size && (mode == ZSTD_e_continue || left == 0))
-			break;
+			return 0;
 	}
+}
+
+static int add(struct body_writer *w, const void *data, size_t len, struct err *err)
+{
 	w->plain_len += len;
-	return 0;
+	if (!w->streams && w->held->len + len <= HELD_MAX)
+		return buf_append(w->held, data, len, err);
+	if (!w->streams && compress(w, w->held->bytes, w->held->len, ZSTD_e_continue, err) != 0)
+		return err->code;
+	w->streams = true;
+	return compress(w, data, len, ZSTD_e_continue, err);
+}
+
+static int end(struct body_writer *w, struct err *err)
+{
+	size_t held = w->streams ? 0 : w->held->len;
+	return compress(w, w->held->bytes, held, ZSTD_e_end, err);
 }
 
 static int add_extents(struct buf *b, const struct body_file *f, struct err *err)
@@ -141,8 +162,8 @@ int body_add(struct body_writer *w, const struct body_file *file, struct err *er
 {
 	if (!w->begun) {
 		uint8_t version = BODY_VERSION;
-		if (stream(w, &version, 1, ZSTD_e_continue, err) != 0 ||
-		    stream(w, w->page_key, sizeof w->page_key, ZSTD_e_continue, err) != 0)
+		if (add(w, &version, 1, err) != 0 ||
+		    add(w, w->page_key, sizeof w->page_key, err) != 0)
 			return err->code;
 		w->begun = true;
 	}
@@ -151,7 +172,7 @@ int body_add(struct body_writer *w, const struct body_file *file, struct err *er
 	buf_clear(w->record);
 	if (add_record(w->record, file, err) != 0)
 		return err_wrap(err, "%.200s", file->path);
-	return stream(w, w->record->bytes, w->record->len, ZSTD_e_continue, err);
+	return add(w, w->record->bytes, w->record->len, err);
 }
 
 int body_finish(struct body_writer *w, const char *facts, const struct body_place *place,
@@ -160,7 +181,7 @@ int body_finish(struct body_writer *w, const char *facts, const struct body_plac
 	buf_clear(w->record);
 	if (body_add(w, NULL, err) != 0 || wire_add_u8(w->record, 0, err) != 0 ||
 	    wire_add_counted(w->record, facts, strlen(facts), err) != 0 ||
-	    stream(w, w->record->bytes, w->record->len, ZSTD_e_end, err) != 0)
+	    add(w, w->record->bytes, w->record->len, err) != 0 || end(w, err) != 0)
 		return err->code;
 
 	uint8_t envelope[BODY_ENVELOPE_BYTES], okm[64];

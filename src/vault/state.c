@@ -80,8 +80,9 @@ int state_lock(const char *dir, const char *store_name, struct err *err)
 		        n > 0 ? strtol(pid, NULL, 10) : 0L);
 		return err_hint(err, "wait for it, or see 'holdfast log'; there is no lock to remove");
 	}
-	int n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
-	if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)n, 0) != n) {
+	/* always as long: truncating a file costs more than all the rest of this */
+	int n = snprintf(pid, sizeof pid, "%20ld\n", (long)getpid());
+	if (pwrite(fd, pid, (size_t)n, 0) != n) {
 		err_sys(err, "%s", path);
 		close(fd);
 		return err->code;

@@ -28,6 +28,25 @@ static void a_new_secret_is_zero(void **state)
 	assert_memory_equal(s->bytes, zeros, sizeof zeros);
 }
 
+/* freed keys are kept for the next ones, more of them than are kept */
+static void a_key_in_the_memory_of_a_freed_one_is_zero(void **state)
+{
+	(void)state;
+	struct err err;
+	static const uint8_t zeros[32];
+	struct secret *keys[40];
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < 40; i++) {
+			keys[i] = secret_new(32, &err);
+			assert_non_null(keys[i]);
+			assert_memory_equal(keys[i]->bytes, zeros, 32);
+			memset(keys[i]->bytes, 'k', 32);
+		}
+		for (size_t i = 0; i < 40; i++)
+			secret_free(keys[i]);
+	}
+}
+
 static void random_secrets_differ(void **state)
 {
 	(void)state;
@@ -139,6 +158,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_new_secret_is_zero),
+		cmocka_unit_test(a_key_in_the_memory_of_a_freed_one_is_zero),
 		cmocka_unit_test(random_secrets_differ),
 		cmocka_unit_test(a_copy_holds_the_bytes_and_may_be_empty),
 		cmocka_unit_test(derived_secrets_are_as_frozen_and_differ_by_label),
