@@ -162,6 +162,9 @@ static int put_once(struct s3 *s, const struct backend_put *put, bool conditiona
 			s3_tag_copy(tag, net_wanted(&r.call, "ETag"));
 	} else if (conditional && (r.call.status == 501 || s3_code_is(&r, "NotImplemented"))) {
 		learn(s, &s->conditional, S3_NO);
+	} else if (r.checksum && s3_code_is(&r, "InvalidRequest")) {
+		rc = err_set(err, ERR_INVALID, "s3://%s: the bucket has no object lock", s->place.bucket);
+		err_hint(err, "object lock is switched on when a bucket is made; or leave 'lock' out");
 	}
 	s3_end(&r);
 	return own ? s3_expect_same(&s->base, put->name, put->data, put->len, tag, err) : rc;
@@ -348,14 +351,24 @@ static int probe_conditional(struct s3 *s, struct err *err)
 	return probe_twice(s, &put, err);
 }
 
+/* Ceph's gateway does not give its name, but its requests' ids are its own. */
+static const char *server_name(const struct net_call *answer)
+{
+	const char *server = net_wanted(answer, "Server");
+	if (*server)
+		return server;
+	return strncmp(net_wanted(answer, "x-amz-request-id"), "tx0", 3) == 0
+	               ? "Ceph (by its request ids)" : "a server that does not tell its name";
+}
+
 static int find_server(struct s3 *s, char *out, size_t cap, struct err *err)
 {
 	struct s3_request r = { .method = "GET", .action = "s3:ListBucket",
-		                .query = "list-type=2&max-keys=1", .wanted = { "Server" } };
+		                .query = "list-type=2&max-keys=1",
+		                .wanted = { "Server", "x-amz-request-id" } };
 	int rc = s3_do(s, &r, err);
-	const char *server = net_wanted(&r.call, "Server");
 	if (rc == 0)
-		snprintf(out, cap, "%.90s", *server ? server : "a server that does not tell its name");
+		snprintf(out, cap, "%.90s", server_name(&r.call));
 	s3_end(&r);
 	return rc;
 }

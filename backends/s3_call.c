@@ -226,7 +226,8 @@ static int once(struct s3 *s, struct s3_request *r, struct s3_refusal *refusal, 
 	return rc;
 }
 
-/* An answer to HEAD does not say what is absent, the object or the bucket. */
+/* An answer to HEAD does not say whether the object or the bucket is absent, nor what is wrong with the
+ * keys: a GET does. */
 static int expect_bucket(struct s3 *s, struct err *err)
 {
 	struct s3_request r = { .method = "GET", .action = "s3:ListBucket",
@@ -234,11 +235,14 @@ static int expect_bucket(struct s3 *s, struct err *err)
 	pthread_mutex_lock(&s->lock);
 	bool there = s->there;
 	pthread_mutex_unlock(&s->lock);
-	int rc = there ? 0 : s3_do(s, &r, err);
-	if (!there)
-		s3_end(&r);
+	if (there)
+		return 0;
+	int rc = s3_do(s, &r, err);
 	/* not allowed to list: then it is there */
-	return rc == ERR_DENIED ? 0 : rc;
+	if (rc != 0 && s3_code_is(&r, "AccessDenied"))
+		rc = 0;
+	s3_end(&r);
+	return rc;
 }
 
 int s3_do(struct s3 *s, struct s3_request *r, struct err *err)
@@ -254,7 +258,7 @@ int s3_do(struct s3 *s, struct s3_request *r, struct err *err)
 	}
 	if (good(r))
 		return 0;
-	if (refusal.status == 404 && !refusal.code[0] && r->name && expect_bucket(s, err) != 0)
+	if (refusal.status < 500 && !refusal.code[0] && r->name && expect_bucket(s, err) != 0)
 		return err->code;
 	return s3_refusal_set(&refusal, err);
 }
