@@ -41,24 +41,31 @@ static bool part_ok(const char *part, size_t len)
 	return true;
 }
 
+/* One '/' may follow the last part. */
+static bool folder_ok(const char *text)
+{
+	while (*text) {
+		size_t n = strcspn(text, "/");
+		if (!part_ok(text, n))
+			return false;
+		text += n + (text[n] == '/');
+	}
+	return true;
+}
+
 static int read_prefix(struct s3_place *p, const char *text, struct err *err)
 {
 	size_t len = strlen(text);
+	if (!folder_ok(text)) {
+		err_set(err, ERR_INVALID, "s3://%s/: what follows is not a folder in a bucket", p->bucket);
+		return err_hint(err, "no empty part, no '.' or '..', none of %% ? # \\; a special character "
+		                     "stands for itself");
+	}
 	if (len > 0 && text[len - 1] == '/')
 		len--;
 	if (len > S3_PREFIX_MAX)
 		return err_set(err, ERR_INVALID, "the folder in s3://%s/ is longer than %d bytes", p->bucket,
 		               S3_PREFIX_MAX);
-	for (size_t at = 0; at < len;) {
-		size_t n = strcspn(text + at, "/");
-		n = n < len - at ? n : len - at;
-		if (!part_ok(text + at, n) || at + n == len - 1) {
-			err_set(err, ERR_INVALID, "'%.100s' is not a folder in a bucket", text);
-			return err_hint(err, "no empty part, no '.' or '..', none of %% ? # \\; a special "
-			                     "character stands for itself");
-		}
-		at += n + (at + n < len);
-	}
 	memcpy(p->prefix, text, len);
 	memcpy(p->prefix + len, "/", 2);
 	if (len == 0)
