@@ -413,9 +413,9 @@ static void s3_free(struct backend *b)
 
 static int set_class(struct s3 *s, const char *class, struct err *err)
 {
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
 	size_t len = class ? strlen(class) : 0;
-	if (len >= sizeof s->storage_class ||
-	    (class && strspn(class, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") != len)) {
+	if (len >= sizeof s->storage_class || (class && strspn(class, allowed) != len)) {
 		err_set(err, ERR_INVALID, "'%.60s' is not the name of a storage class", class);
 		return err_hint(err, "storage-class = STANDARD_IA, say");
 	}

@@ -158,12 +158,14 @@ static int parse(struct s3_keys *keys, const struct buf *text, const char *path,
                  struct err *err)
 {
 	struct profile p = { .name = profile, .keys = keys };
-	struct lines lines = { .at = (const char *)text->bytes, .end = (const char *)text->bytes + text->len };
+	struct lines lines = { .at = (const char *)text->bytes };
+	lines.end = lines.at + text->len;
 	if (text->len && memchr(text->bytes, '\0', text->len))
 		return err_set(err, ERR_INVALID, "%s: is not a text file", path);
 	int line = ini_parse_stream(next_line, &lines, on_entry, &p);
 	if (line != 0)
-		return err_set(err, ERR_INVALID, "%s: a line cannot be understood (%d or near it)", path, line);
+		return err_set(err, ERR_INVALID, "%s: a line cannot be understood (%d or near it)", path,
+		               line);
 	if (!p.found) {
 		err_set(err, ERR_ABSENT, "%s: there is no profile [%s]", path, profile);
 		return err_hint(err, "name one with 'profile', or AWS_PROFILE");

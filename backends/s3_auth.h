@@ -9,23 +9,13 @@
 #define S3_AUTH_H
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 #include "base/scope.h"
+#include "s3_keys.h"
 
 struct backend_options;
 struct err;
 struct s3_auth;
-
-enum { S3_ID_MAX = 128, S3_SECRET_MAX = 256, S3_TOKEN_MAX = 8192 };
-
-/* Wipe it with explicit_bzero when it has served. */
-struct s3_keys {
-	char id[S3_ID_MAX + 1], secret[S3_SECRET_MAX + 1];
-	char token[S3_TOKEN_MAX + 1];   /* "" when there is none */
-	int64_t expires_s;              /* Unix; 0: never */
-};
 
 /* What needs no network is read now. `amazon`: the bucket is there, so that an EC2 machine's role
  * may be what is meant. NULL with ERR_DENIED (none found, or a file that others can read),

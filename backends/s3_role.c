@@ -16,7 +16,7 @@
 #include "holdfast/backend.h"
 #include "holdfast/err.h"
 #include "net.h"
-#include "s3_auth.h"
+#include "s3_keys.h"
 #include "s3_xml.h"
 
 #define MACHINE "http://169.254.169.254"

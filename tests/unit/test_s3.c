@@ -211,7 +211,8 @@ static void a_document_type_is_refused(void **state)
 	(void)state;
 	assert_null(page(HEAD "<!DOCTYPE x [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;\">]>"
 	                 "<ListBucketResult>" CONTENTS("&b;") "</ListBucketResult>"));
-	assert_null(page(HEAD "<!DOCTYPE x SYSTEM \"file:///etc/passwd\"><ListBucketResult></ListBucketResult>"));
+	assert_null(page(HEAD "<!DOCTYPE x SYSTEM \"file:///etc/passwd\">"
+	                 "<ListBucketResult></ListBucketResult>"));
 	char code[10];
 	const struct s3_field field = { "Code", code, sizeof code };
 	static const char xml[] = "<!DOCTYPE x [<!ENTITY a \"b\">]><Error><Code>&a;</Code></Error>";
@@ -223,7 +224,8 @@ static void endless_texts_and_pages_are_refused(void **state)
 {
 	(void)state;
 	AUTO(buf) text = buf_new(8 << 20, &err);
-	assert_int_equal(buf_printf(text, &err, OBJECTS "<Contents><Key>%0*d</Key>", S3_TEXT_MAX + 1, 1), 0);
+	assert_int_equal(buf_printf(text, &err, OBJECTS "<Contents><Key>%0*d</Key>", S3_TEXT_MAX + 1, 1),
+	                 0);
 	assert_null(s3_page_parse(text->bytes, text->len, &err));
 	buf_clear(text);
 	assert_int_equal(buf_printf(text, &err, OBJECTS), 0);
@@ -269,13 +271,16 @@ static void refusals_have_their_code_and_next_step(void **state)
 	} cases[] = {
 		{ 404, "<Error><Code>NoSuchKey</Code></Error>", ERR_ABSENT, "no such object", "" },
 		{ 404, "", ERR_ABSENT, "no such object", "" },
-		{ 404, "<Error><Code>NoSuchBucket</Code></Error>", ERR_UNREACHABLE, "no such bucket", "make" },
+		{ 404, "<Error><Code>NoSuchBucket</Code></Error>", ERR_UNREACHABLE, "no such bucket",
+		  "make" },
 		{ 403, "<Error><Code>AccessDenied</Code><Message>No.</Message></Error>", ERR_DENIED,
 		  "(s3:GetObject): No.", "s3:ListBucket" },
 		{ 403, "", ERR_DENIED, "may not do this", "" },
-		{ 403, "<Error><Code>InvalidAccessKeyId</Code></Error>", ERR_DENIED, "not know the access key", "" },
+		{ 403, "<Error><Code>InvalidAccessKeyId</Code></Error>", ERR_DENIED,
+		  "not know the access key", "" },
 		{ 403, "<Error><Code>SignatureDoesNotMatch</Code></Error>", ERR_DENIED, "secret key", "" },
-		{ 403, "<Error><Code>RequestTimeTooSkewed</Code></Error>", ERR_DENIED, "1200 s behind", "clock" },
+		{ 403, "<Error><Code>RequestTimeTooSkewed</Code></Error>", ERR_DENIED, "1200 s behind",
+		  "clock" },
 		{ 403, "<Error><Code>QuotaExceeded</Code></Error>", ERR_SPACE, "quota", "" },
 		{ 507, "", ERR_SPACE, "full", "" },
 		{ 412, "", ERR_EXISTS, "already", "" },
@@ -284,8 +289,10 @@ static void refusals_have_their_code_and_next_step(void **state)
 		{ 301, "<Error><Code>PermanentRedirect</Code><Endpoint>e.example</Endpoint></Error>",
 		  ERR_INVALID, "another region", "endpoint = https://e.example" },
 		{ 503, "<Error><Code>SlowDown</Code></Error>", ERR_UNREACHABLE, "overloaded", "later" },
-		{ 403, "<Error><Code>InvalidObjectState</Code></Error>", ERR_UNREACHABLE, "archive", "restore" },
-		{ 418, "<Error><Code>Teapot</Code><Message>a\nb</Message></Error>", ERR_IO, "418 Teapot: a b", "" },
+		{ 403, "<Error><Code>InvalidObjectState</Code></Error>", ERR_UNREACHABLE, "archive",
+		  "restore" },
+		{ 418, "<Error><Code>Teapot</Code><Message>a\nb</Message></Error>", ERR_IO,
+		  "418 Teapot: a b", "" },
 		{ 400, "<html>a proxy</html", ERR_IO, "400", "" },
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -406,7 +413,8 @@ static void open_scripted(const char *const *script)
 	struct backend_options o = { .timeout_s = 5 };
 	assert_true(scripted_start(&server, script));
 	o.endpoint = server.url;
-	o.credentials = key_file("[default]\naws_access_key_id=AK\naws_secret_access_key=topsecret\n", 0600);
+	o.credentials = key_file("[default]\naws_access_key_id=AK\naws_secret_access_key=topsecret\n",
+	                         0600);
 	b = storage_open("s3://crm/v", &o, &err);
 	if (!b)
 		fail_msg("%s", err.msg);
@@ -523,7 +531,8 @@ static void an_answer_cut_short_is_asked_for_again(void **state)
 	char got[8];
 	size_t len;
 	static const char *const script[] = {
-		"HTTP/1.1 206 x\r\nContent-Length: 5\r\nContent-Range: bytes 0-4/5\r\n\r\nhel", RANGE_HELLO, NULL
+		"HTTP/1.1 206 x\r\nContent-Length: 5\r\nContent-Range: bytes 0-4/5\r\n\r\nhel",
+		RANGE_HELLO, NULL
 	};
 	open_scripted(script);
 	assert_int_equal(storage_get(b, "a", 0, got, 8, &len, &err), 0);
@@ -577,8 +586,9 @@ static void a_listing_that_does_not_go_on_is_an_error(void **state)
 {
 	(void)state;
 	unsigned n = 0;
-	static const char again[] = XML("200 OK", OBJECTS "<IsTruncated>true</IsTruncated>" CONTENTS("v%2Fa")
-	                                "<NextContinuationToken>t</NextContinuationToken></ListBucketResult>");
+	static const char again[] =
+		XML("200 OK", OBJECTS "<IsTruncated>true</IsTruncated>" CONTENTS("v%2Fa")
+		    "<NextContinuationToken>t</NextContinuationToken></ListBucketResult>");
 	static const char *const script[] = { again, again, NULL };
 	open_scripted(script);
 	assert_int_equal(storage_list(b, "", ignore, &n, &err), ERR_IO);
@@ -591,7 +601,7 @@ static void a_portal_is_not_an_empty_bucket(void **state)
 {
 	(void)state;
 	unsigned n = 0;
-	static const char *const script[] = { XML("200 OK", "<html><body>Please log in</body></html>"), NULL };
+	static const char *const script[] = { XML("200 OK", "<html><body>Log in</body></html>"), NULL };
 	open_scripted(script);
 	assert_int_equal(storage_list(b, "", ignore, &n, &err), ERR_IO);
 	close_scripted(1);
@@ -621,13 +631,13 @@ static void a_session_token_is_sent_and_signed(void **state)
 
 static void no_aws_environment(void)
 {
-	static const char *const names[] = { "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
-		                             "AWS_PROFILE", "AWS_SHARED_CREDENTIALS_FILE",
-		                             "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-		                             "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-		                             "AWS_CONTAINER_AUTHORIZATION_TOKEN",
-		                             "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-		                             "AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_DISABLED" };
+	static const char *const names[] = {
+		"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE",
+		"AWS_SHARED_CREDENTIALS_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+		"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+		"AWS_EC2_METADATA_DISABLED",
+	};
 	for (size_t i = 0; i < COUNT(names); i++)
 		unsetenv(names[i]);
 	setenv("HOME", folder, 1);
@@ -685,7 +695,7 @@ static void an_ec2_machines_role_is_asked_for_with_a_token(void **state)
 	assert_id(&o, "ROLE1");
 	assert_int_equal(server.n, 3);
 	assert_non_null(strstr(server.requests[0], "PUT /latest/api/token HTTP"));
-	assert_non_null(strstr(server.requests[2], "GET /latest/meta-data/iam/security-credentials/backup-role "));
+	assert_non_null(strstr(server.requests[2], "/meta-data/iam/security-credentials/backup-role "));
 	assert_non_null(strstr(server.requests[2], "X-aws-ec2-metadata-token: the-token\r\n"));
 	scripted_stop(&server);
 	no_aws_environment();

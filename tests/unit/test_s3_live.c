@@ -439,7 +439,8 @@ static void strange_folders_work(void **state)
 {
 	(void)state;
 	const struct backend_options o = gateway();
-	static const char *const urls[] = { "s3://plain/a b+c&d=e/f", "s3://versioned/K\xc3\xbc" "che/(x)!*'" };
+	static const char *const urls[] = { "s3://plain/a b+c&d=e/f",
+		                            "s3://versioned/K\xc3\xbc" "che/(x)!*'" };
 	for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
 		AUTO(backend) b = open_at(urls[i], &o);
 		put(b, "a/b", "text", BACKEND_NEW);

@@ -1,0 +1,92 @@
+#!/usr/bin/env bats
+# A vault in a bucket of a real Ceph gateway, from init to restore on a bare machine.
+load helper
+load ../services/_s3
+
+setup_file() {
+	gateway_installed || return 0
+	export GATEWAY=$BATS_FILE_TMPDIR/rgw
+	gateway_start "$GATEWAY" >"$BATS_FILE_TMPDIR/start.log" 2>&1 || {
+		cat "$BATS_FILE_TMPDIR/start.log" >&2
+		return 1
+	}
+}
+
+teardown_file() {
+	[ -z "${GATEWAY:-}" ] || gateway_stop "$GATEWAY"
+}
+
+# bucket URL [LINE...]: the configuration's vault is there
+bucket() {
+	[ -n "${GATEWAY:-}" ] || skip "no Ceph gateway is installed"
+	cat >"$CONF" <<-END
+		[vault]
+		url = $1
+		state = $T/state
+		keys = $T/keys
+		endpoint = $HOLDFAST_TEST_S3_ENDPOINT
+		credentials = $HOLDFAST_TEST_S3_CREDENTIALS
+	END
+	shift
+	printf '%s\n' "$@" >>"$CONF"
+}
+
+# restores DATABASE: a machine with nothing but URL, credentials and passphrase restores these bytes
+restores() {
+	rm -rf "$T/out" "$T/state" "$T/keys"
+	with_pass restore -q crm --to "$T/out"
+	cmp "$T/out/crm.db" "$1"
+}
+
+two_nights() {
+	crm_vault
+	sql "$T/crm.db" "update customers set name = 'second night' where id % 50 = 0"
+	hf backup -q
+}
+
+@test "a vault in a bucket is backed up to and restored on a bare machine" {
+	bucket "s3://plain/$BATS_TEST_NUMBER/vault"
+	two_nights
+	restores "$T/crm.db"
+	run with_pass check
+	expect_status 0
+}
+
+@test "a vault in a versioned bucket works as well" {
+	bucket "s3://versioned/$BATS_TEST_NUMBER"
+	two_nights
+	restores "$T/crm.db"
+}
+
+@test "a vault in a bucket with object lock keeps what was locked" {
+	bucket "s3://locked/$BATS_TEST_NUMBER" "lock = governance 1d"
+	two_nights
+	restores "$T/crm.db"
+}
+
+@test "an unchanged store costs one put and few questions" {
+	bucket "s3://plain/$BATS_TEST_NUMBER"
+	two_nights
+	before=$(grep -c 'PUT /plain' "$GATEWAY/log/client.rgw.log")
+	hf backup -q
+	after=$(grep -c 'PUT /plain' "$GATEWAY/log/client.rgw.log")
+	[ $((after - before)) -eq 1 ]
+}
+
+@test "a full bucket fails the backup and says so" {
+	bucket "s3://full/$BATS_TEST_NUMBER"
+	run -2 --separate-stderr hf init -q --passphrase-file "$T/pass" --slot-cost 1:8192
+	[[ $stderr == *quota* ]]
+}
+
+@test "wrong keys are told in clear words and never shown" {
+	bucket "s3://plain/$BATS_TEST_NUMBER"
+	crm_vault
+	(umask 077 && sed 's/^aws_secret.*/aws_secret_access_key = wrongsecret/' \
+		"$HOLDFAST_TEST_S3_CREDENTIALS" >"$T/wrong")
+	sed -i "s,^credentials.*,credentials = $T/wrong," "$CONF"
+	run --separate-stderr hf backup
+	[ "$status" -ne 0 ]
+	[[ $stderr == *"the secret key does not belong to the access key"* ]]
+	[[ $stderr$output != *wrongsecret* ]]
+}
