@@ -8,12 +8,10 @@
  * 3. Removing removes every version, the oldest first, so that a lock on any stops it before the
  *    newest is gone.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "base/buf.h"
 #include "base/hex.h"
@@ -22,26 +20,17 @@
 #include "s3_call.h"
 #include "s3_copies.h"
 #include "s3_list.h"
+#include "s3_lock.h"
 #include "s3_read.h"
 
 #define PUT_MAX ((size_t)5 << 30)   /* of one request, by Amazon's limits */
+#define LOCK_MAX_S (UINT64_C(100) * 365 * 24 * 60 * 60)   /* so that sums of times are times */
 
 enum { CONNECTIONS = 4, HEADER_BYTES = 80, STATUS_BYTES = 32, QUERY_MAX = 4 * S3_VERSION_MAX };
 
 static struct s3 *s3_of(struct backend *b)
 {
 	return (struct s3 *)b;
-}
-
-static int refuse_past(const struct s3 *s, struct err *err)
-{
-	if (!s->as_of_s)
-		return 0;
-	char then[40];
-	struct tm tm;
-	time_t at = (time_t)s->as_of_s;
-	strftime(then, sizeof then, "%Y-%m-%d %H:%M:%S UTC", gmtime_r(&at, &tm));
-	return err_set(err, ERR_DENIED, "the vault is read as of %s: nothing is changed in it", then);
 }
 
 /* ---- what the bucket is like ---- */
@@ -101,28 +90,10 @@ struct put_headers {
 	char class[HEADER_BYTES], mode[HEADER_BYTES], until[HEADER_BYTES];
 };
 
-static const char *lock_mode(const struct s3 *s)
-{
-	return s->lock_compliance ? "COMPLIANCE" : "GOVERNANCE";
-}
-
-/* By the storage's clock, whose lock it is. */
-static int64_t lock_end_s(const struct s3 *s)
-{
-	return (int64_t)time(NULL) + net_clock_ahead_s(s->net) + (int64_t)s->lock_s;
-}
-
-static void lock_end_text(char *out, size_t cap, int64_t end_s)
-{
-	struct tm tm;
-	time_t end = (time_t)end_s;
-	strftime(out, cap, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&end, &tm));
-}
-
 static void add_put_headers(const struct s3 *s, struct s3_request *r, struct put_headers *h,
                             const struct backend_put *put, bool conditional)
 {
-	char end[HEADER_BYTES / 2];
+	char end[S3_LOCK_END_MAX];
 	size_t n = 0;
 	if (conditional)
 		r->headers[n++] = "If-None-Match: *";
@@ -132,8 +103,8 @@ static void add_put_headers(const struct s3 *s, struct s3_request *r, struct put
 	}
 	if (!put->retain || !s->lock_s)
 		return;
-	lock_end_text(end, sizeof end, lock_end_s(s));
-	snprintf(h->mode, sizeof h->mode, "x-amz-object-lock-mode: %s", lock_mode(s));
+	s3_lock_end_text(end, s3_lock_end_s(s));
+	snprintf(h->mode, sizeof h->mode, "x-amz-object-lock-mode: %s", s3_lock_mode(s));
 	snprintf(h->until, sizeof h->until, "x-amz-object-lock-retain-until-date: %s", end);
 	r->headers[n++] = h->mode;
 	r->headers[n++] = h->until;
@@ -142,8 +113,10 @@ static void add_put_headers(const struct s3 *s, struct s3_request *r, struct put
 
 static void learn_from_put(struct s3 *s, const struct s3_request *r)
 {
-	bool version = *net_wanted(&r->call, "x-amz-version-id") != '\0';
-	learn(s, &s->versioned, version ? S3_YES : S3_NO);
+	if (*net_wanted(&r->call, "x-amz-version-id"))
+		learn(s, &s->versioned, S3_YES);
+	else if (known(s, &s->versioned) == S3_UNKNOWN)
+		learn(s, &s->versioned, S3_NO);
 }
 
 static int put_once(struct s3 *s, const struct backend_put *put, bool conditional,
@@ -163,8 +136,7 @@ static int put_once(struct s3 *s, const struct backend_put *put, bool conditiona
 	} else if (conditional && (r.call.status == 501 || s3_code_is(&r, "NotImplemented"))) {
 		learn(s, &s->conditional, S3_NO);
 	} else if (r.checksum && s3_code_is(&r, "InvalidRequest")) {
-		rc = err_set(err, ERR_INVALID, "s3://%s: the bucket has no object lock", s->place.bucket);
-		err_hint(err, "object lock is switched on when a bucket is made; or leave 'lock' out");
+		rc = s3_lock_refused(s, err);
 	}
 	s3_end(&r);
 	return own ? s3_expect_same(&s->base, put->name, put->data, put->len, tag, err) : rc;
@@ -205,7 +177,7 @@ static int s3_put(struct backend *b, const struct backend_put *put, char tag[BAC
 	struct s3 *s = s3_of(b);
 	if (tag)
 		tag[0] = '\0';
-	if (refuse_past(s, err) != 0)
+	if (s3_refuse_past(s, err) != 0)
 		return err->code;
 	if (put->len > PUT_MAX)
 		return err_set(err, ERR_LIMIT, "%zu bytes are more than one request to S3 takes", put->len);
@@ -258,66 +230,13 @@ static int remove_only(struct s3 *s, const char *name, struct err *err)
 static int s3_remove(struct backend *b, const char *name, struct err *err)
 {
 	struct s3 *s = s3_of(b);
-	if (refuse_past(s, err) != 0 || find_versioned(s, err) != 0)
+	if (s3_refuse_past(s, err) != 0 || find_versioned(s, err) != 0)
 		return err->code;
 	int rc = known(s, &s->versioned) == S3_NO ? remove_only(s, name, err)
 	                                          : remove_versions(s, name, err);
 	if (rc == 0)
 		s3_copies_drop(s->copies, name);
 	return rc;
-}
-
-/* ---- locks ---- */
-
-struct retention {
-	char mode[STATUS_BYTES];
-	int64_t end_s;   /* -1: none */
-};
-
-static int get_retention(struct s3 *s, const char *name, struct retention *out, struct err *err)
-{
-	struct s3_request r = { .method = "HEAD", .action = "s3:GetObject", .name = name,
-		                .wanted = { "x-amz-object-lock-mode",
-		                            "x-amz-object-lock-retain-until-date" } };
-	int rc = s3_do(s, &r, err);
-	if (rc == 0) {
-		snprintf(out->mode, sizeof out->mode, "%.20s", net_wanted(&r.call, "x-amz-object-lock-mode"));
-		out->end_s = s3_time_parse(net_wanted(&r.call, "x-amz-object-lock-retain-until-date"));
-	}
-	s3_end(&r);
-	return rc;
-}
-
-static int put_retention(struct s3 *s, const char *name, const char *mode, int64_t end_s,
-                         struct err *err)
-{
-	char end[HEADER_BYTES / 2], xml[400];
-	lock_end_text(end, sizeof end, end_s);
-	int n = snprintf(xml, sizeof xml,
-	                 "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>%s</Mode>"
-	                 "<RetainUntilDate>%s</RetainUntilDate></Retention>", mode, end);
-	struct s3_request r = { .method = "PUT", .action = "s3:PutObjectRetention", .name = name,
-		                .query = "retention=", .body = xml, .body_len = (size_t)n,
-		                .checksum = true };
-	int rc = s3_do(s, &r, err);
-	s3_end(&r);
-	return rc;
-}
-
-/* Compliance stays compliance: what it is locked by must not become weaker. */
-static int s3_retain(struct backend *b, const char *name, struct err *err)
-{
-	struct s3 *s = s3_of(b);
-	struct retention now;
-	if (!s->lock_s)
-		return err_set(err, ERR_INVALID, "no lock is configured for s3://%s", s->place.bucket);
-	if (refuse_past(s, err) != 0 || get_retention(s, name, &now, err) != 0)
-		return err->code;
-	int64_t end_s = lock_end_s(s);
-	if (now.end_s >= end_s)
-		return 0;
-	bool compliance = strcmp(now.mode, "COMPLIANCE") == 0;
-	return put_retention(s, name, compliance ? now.mode : lock_mode(s), end_s, err);
 }
 
 /* ---- traits ---- */
@@ -431,6 +350,8 @@ static int set_up(struct s3 *s, const struct backend_options *o, struct err *err
 	memcpy(s->region, s->place.region, sizeof s->region);
 	/* everywhere there, since 2024; elsewhere it depends */
 	s->conditional = s->place.amazon ? S3_YES : S3_UNKNOWN;
+	if (o->lock_s > LOCK_MAX_S)
+		return err_set(err, ERR_INVALID, "lock: longer than a hundred years");
 	s->lock_s = o->lock_s;
 	s->lock_compliance = o->lock_compliance;
 	s->as_of_s = o->as_of_s;

@@ -3,6 +3,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "base/hex.h"
@@ -266,4 +267,15 @@ int s3_do(struct s3 *s, struct s3_request *r, struct err *err)
 void s3_end(struct s3_request *r)
 {
 	net_call_end(&r->call);
+}
+
+int s3_refuse_past(const struct s3 *s, struct err *err)
+{
+	if (!s->as_of_s)
+		return 0;
+	char then[40];
+	struct tm tm;
+	time_t at = (time_t)s->as_of_s;
+	strftime(then, sizeof then, "%Y-%m-%d %H:%M:%S UTC", gmtime_r(&at, &tm));
+	return err_set(err, ERR_DENIED, "the vault is read as of %s: nothing is changed in it", then);
 }

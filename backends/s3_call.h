@@ -56,6 +56,9 @@ struct s3_request {
 int s3_do(struct s3 *s, struct s3_request *r, struct err *err);
 void s3_end(struct s3_request *r);
 
+/* ERR_DENIED where the bucket is read as it was at a past time. */
+int s3_refuse_past(const struct s3 *s, struct err *err);
+
 bool s3_code_is(const struct s3_request *r, const char *code);   /* of the refusal's XML */
 
 #endif

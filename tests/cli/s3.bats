@@ -10,6 +10,7 @@ setup_file() {
 		cat "$BATS_FILE_TMPDIR/start.log" >&2
 		return 1
 	}
+	export S3_ENDPOINT
 }
 
 teardown_file() {
@@ -24,7 +25,7 @@ bucket() {
 		url = $1
 		state = $T/state
 		keys = $T/keys
-		endpoint = $HOLDFAST_TEST_S3_ENDPOINT
+		endpoint = $S3_ENDPOINT
 		credentials = $HOLDFAST_TEST_S3_CREDENTIALS
 	END
 	shift

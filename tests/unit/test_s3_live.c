@@ -465,6 +465,22 @@ static void the_bucket_may_be_part_of_the_hosts_name(void **state)
 	assert_int_equal(listed(b, ""), 1);
 }
 
+static void a_certificate_must_be_of_an_authority_that_is_trusted(void **state)
+{
+	(void)state;
+	struct backend_options o = gateway();
+	char ca[300];
+	o.endpoint = getenv("HOLDFAST_TEST_S3_TLS");
+	AUTO(backend) stranger = open_at(fresh("plain"), &o);
+	assert_int_equal(storage_put(stranger, "a", "x", 1, BACKEND_NEW, &err), ERR_DENIED);
+	assert_non_null(strstr(err.hint, "ca-file"));
+	snprintf(ca, sizeof ca, "%.250s/ca.pem", getenv("HOLDFAST_TEST_S3_CA"));
+	o.ca_file = ca;
+	AUTO(backend) b = open_at(fresh("plain"), &o);
+	put(b, "a/b", "text", BACKEND_NEW);
+	assert_holds(b, "a/b", "text");
+}
+
 static int begin(void **state)
 {
 	(void)state;
@@ -501,6 +517,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_full_bucket_is_no_space),
 		cmocka_unit_test(strange_folders_work),
 		cmocka_unit_test(the_bucket_may_be_part_of_the_hosts_name),
+		cmocka_unit_test(a_certificate_must_be_of_an_authority_that_is_trusted),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, begin, end);
