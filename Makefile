@@ -7,6 +7,13 @@ PREFIX  ?= /usr/local
 PKGS    := libsodium libzstd jansson libarchive sqlite3 libcurl inih
 VERSION := $(shell sed -n '1,/^\#\# \[/s/^\#\# \[\([^]]*\)\].*/\1/p' CHANGELOG.md 2>/dev/null | head -n 1)
 
+# the targets that build nothing do without them
+ifneq ($(filter-out clean help check,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(shell pkg-config --exists $(PKGS) 2>/dev/null && echo all),all)
+$(error what Holdfast is built from is missing: run scripts/install-deps)
+endif
+endif
+
 WERROR  ?= -Werror
 WARN    := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wformat=2 -Wcast-qual -Wwrite-strings -Wnull-dereference -Wswitch-enum $(WERROR)
@@ -132,7 +139,7 @@ clean:                   ## remove build/
 	rm -rf $(BUILD)
 
 help:                    ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1 /p' $(firstword $(MAKEFILE_LIST)) | \
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1 /p' $(firstword $(MAKEFILE_LIST)) | \
 		while read -r target what; do printf '%-13s %s\n' "$$target" "$$what"; done
 
 -include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT_AID:.o=.d) \
