@@ -356,14 +356,14 @@ static struct faulty *faulty_of(struct backend *b)
 	return (struct faulty *)b;
 }
 
-static int faulty_put(struct backend *b, const char *name, const void *data, size_t len,
-                      enum backend_put_mode mode, struct err *err)
+static int faulty_put(struct backend *b, const struct backend_put *put, char tag[BACKEND_TAG_MAX],
+                      struct err *err)
 {
 	struct faulty *f = faulty_of(b);
 	struct call c = begin(f, OP_PUT);
 	if (before(f, &c, err) != 0)
 		return err->code;
-	return after(f, &c, f->inner->ops->put(f->inner, name, data, len, mode, err), err);
+	return after(f, &c, f->inner->ops->put(f->inner, put, tag, err), err);
 }
 
 static void spoil(struct faulty *f, const struct call *c, uint8_t *bytes, size_t *len)
@@ -420,6 +420,23 @@ static int faulty_remove(struct backend *b, const char *name, struct err *err)
 	return after(f, &c, f->inner->ops->remove(f->inner, name, err), err);
 }
 
+/* What follows is let through: no fault is injected, and it is not counted. */
+
+static int faulty_next_copy(struct backend *b, const char *name, struct err *err)
+{
+	return faulty_of(b)->inner->ops->next_copy(faulty_of(b)->inner, name, err);
+}
+
+static int faulty_retain(struct backend *b, const char *name, struct err *err)
+{
+	return faulty_of(b)->inner->ops->retain(faulty_of(b)->inner, name, err);
+}
+
+static int faulty_traits(struct backend *b, struct backend_traits *traits, struct err *err)
+{
+	return faulty_of(b)->inner->ops->traits(faulty_of(b)->inner, traits, err);
+}
+
 static void faulty_free(struct backend *b)
 {
 	struct faulty *f = faulty_of(b);
@@ -427,23 +444,25 @@ static void faulty_free(struct backend *b)
 	free(f);
 }
 
-static int set_up(struct faulty *f, const char *location, struct err *err)
+static int set_up(struct faulty *f, const struct backend_options *options, struct err *err)
 {
-	const char *slash = strchr(location, '/');
+	const char *location = options->location, *slash = strchr(location, '/');
 	if (!slash)
 		return err_set(err, ERR_INVALID, "faulty:// needs the URL of an inner driver");
 	if (parse_rules(f, location, (size_t)(slash - location), err) != 0)
 		return err->code;
-	f->inner = storage_open(slash + 1, err);
+	f->inner = storage_open(slash + 1, options, err);
 	if (!f->inner)
 		return err->code;
+	f->base.remote = f->inner->remote;
+	f->base.connections = f->inner->connections;
 	f->tally = get_tally(location);
 	return f->tally ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 }
 
 extern const struct backend_ops backend_faulty;
 
-static struct backend *faulty_open(const char *location, struct err *err)
+static struct backend *faulty_open(const struct backend_options *options, struct err *err)
 {
 	struct faulty *f = calloc(1, sizeof *f);
 	if (!f) {
@@ -451,7 +470,7 @@ static struct backend *faulty_open(const char *location, struct err *err)
 		return NULL;
 	}
 	f->base.ops = &backend_faulty;
-	if (set_up(f, location, err) != 0) {
+	if (set_up(f, options, err) != 0) {
 		faulty_free(&f->base);
 		return NULL;
 	}
@@ -467,4 +486,7 @@ const struct backend_ops backend_faulty = {
 	.stat = faulty_stat,
 	.list = faulty_list,
 	.remove = faulty_remove,
+	.next_copy = faulty_next_copy,
+	.retain = faulty_retain,
+	.traits = faulty_traits,
 };

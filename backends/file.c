@@ -438,17 +438,16 @@ static int already_there(struct err *err)
 	return err_set(err, ERR_EXISTS, "is in the vault already");
 }
 
-static int put_into(int folder, const char *leaf, const void *data, size_t len,
-                    enum backend_put_mode mode, struct err *err)
+static int put_into(int folder, const char *leaf, const struct backend_put *put, struct err *err)
 {
 	struct stat st;
-	if (mode == BACKEND_NEW && fstatat(folder, leaf, &st, AT_SYMLINK_NOFOLLOW) == 0)
+	if (put->mode == BACKEND_NEW && fstatat(folder, leaf, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return already_there(err);
 
 	char temporary[TEMPORARY_MAX];
-	if (write_temporary(folder, temporary, data, len, err) != 0)
+	if (write_temporary(folder, temporary, put->data, put->len, err) != 0)
 		return err->code;
-	if (publish(folder, temporary, leaf, mode) == 0)
+	if (publish(folder, temporary, leaf, put->mode) == 0)
 		return sync_folder(folder, err);
 
 	int rc = errno == EEXIST ? already_there(err) : fail(err, "rename");
@@ -456,26 +455,28 @@ static int put_into(int folder, const char *leaf, const void *data, size_t len,
 	return rc;
 }
 
-static int put_once(struct file *f, const struct place *p, const void *data, size_t len,
-                    enum backend_put_mode mode, struct err *err)
+static int put_once(struct file *f, const struct place *p, const struct backend_put *put,
+                    struct err *err)
 {
 	IO_AUTO_FD folder = open_to_put(f, p->folder, err);
 	if (folder < 0)
 		return folder;
-	return put_into(folder, p->leaf, data, len, mode, err);
+	return put_into(folder, p->leaf, put, err);
 }
 
-static int file_put(struct backend *b, const char *name, const void *data, size_t len,
-                    enum backend_put_mode mode, struct err *err)
+static int file_put(struct backend *b, const struct backend_put *put, char tag[BACKEND_TAG_MAX],
+                    struct err *err)
 {
 	struct file *f = (struct file *)b;
-	struct place p = place_of(name);
-	int rc = put_once(f, &p, data, len, mode, err);
+	struct place p = place_of(put->name);
+	if (tag)
+		tag[0] = '\0';
+	int rc = put_once(f, &p, put, err);
 	if (rc != ERR_ABSENT)
 		return rc;
 	/* somebody removed a folder we knew */
 	forget(f, p.folder);
-	rc = put_once(f, &p, data, len, mode, err);
+	rc = put_once(f, &p, put, err);
 	if (rc == ERR_ABSENT)
 		rc = err->code = ERR_IO;
 	return rc;
@@ -559,7 +560,8 @@ static int file_get(struct backend *b, const char *name, uint64_t offset, void *
 
 static struct backend_object object_of(const char *name, const struct stat *st)
 {
-	return (struct backend_object){ name, (uint64_t)st->st_size, (int64_t)st->st_mtime };
+	return (struct backend_object){ .name = name, .size_bytes = (uint64_t)st->st_size,
+	                                .time_s = (int64_t)st->st_mtime };
 }
 
 static int file_stat(struct backend *b, const char *name, struct backend_object *object,
@@ -672,6 +674,30 @@ static int file_list(struct backend *b, const char *prefix, backend_visit *visit
 	return walk_folder(&w, len, fd);
 }
 
+/* ---- what a folder does not have ---- */
+
+static int file_next_copy(struct backend *b, const char *name, struct err *err)
+{
+	(void)name;
+	return no_such_object((struct file *)b, err);
+}
+
+static int file_retain(struct backend *b, const char *name, struct err *err)
+{
+	(void)b;
+	(void)name;
+	return err_set(err, ERR_INVALID, "what lies in a folder cannot be locked");
+}
+
+static int file_traits(struct backend *b, struct backend_traits *traits, struct err *err)
+{
+	(void)b;
+	(void)err;
+	traits->conditional = true;
+	snprintf(traits->server, sizeof traits->server, "a folder of this machine");
+	return 0;
+}
+
 /* ---- open, free ---- */
 
 /* As given, but absolute: the process may change its folder later. */
@@ -728,8 +754,15 @@ static void file_free(struct backend *b)
 
 extern const struct backend_ops backend_file;
 
-static struct backend *file_open(const char *location, struct err *err)
+static struct backend *file_open(const struct backend_options *options, struct err *err)
 {
+	const char *location = options->location;
+	if (options->as_of_s || options->lock_s) {
+		err_set(err, ERR_INVALID, "file://%.100s: a folder keeps no older versions and no locks",
+		        location);
+		err_hint(err, "'lock' and '--as-of' are for s3:// with a versioned bucket");
+		return NULL;
+	}
 	if (location[0] != '/' && location[0] != '.') {
 		err_set(err, ERR_INVALID, "'file://%.100s' does not name a folder", location);
 		err_hint(err, "an absolute path makes three slashes: file:///srv/vault");
@@ -740,7 +773,7 @@ static struct backend *file_open(const char *location, struct err *err)
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	f->base.ops = &backend_file;
+	f->base = (struct backend){ .ops = &backend_file, .connections = 2 };
 	pthread_mutex_init(&f->lock, NULL);
 	f->top = absolute(location, err);
 	if (!f->top || check_top(f, err) != 0) {
@@ -759,4 +792,7 @@ const struct backend_ops backend_file = {
 	.stat = file_stat,
 	.list = file_list,
 	.remove = file_remove,
+	.next_copy = file_next_copy,
+	.retain = file_retain,
+	.traits = file_traits,
 };

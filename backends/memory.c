@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -16,6 +17,7 @@ struct object {
 	uint8_t *data;
 	size_t len;
 	int64_t time_s;
+	unsigned long number;   /* of its put: no two contents have the same */
 };
 
 /* All handles of one name share it; it is never freed. */
@@ -32,6 +34,7 @@ struct memory {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;   /* over everything below */
 static struct shelf *shelves;
+static unsigned long puts;
 
 static void object_free(struct object *o)
 {
@@ -99,8 +102,9 @@ static int absent(struct backend *b, struct err *err)
 
 extern const struct backend_ops backend_memory;
 
-static struct backend *memory_open(const char *location, struct err *err)
+static struct backend *memory_open(const struct backend_options *options, struct err *err)
 {
+	const char *location = options->location;
 	struct memory *m = calloc(1, sizeof *m);
 	pthread_mutex_lock(&lock);
 	struct shelf *s = find_shelf(location);
@@ -112,7 +116,7 @@ static struct backend *memory_open(const char *location, struct err *err)
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	m->base.ops = &backend_memory;
+	m->base = (struct backend){ .ops = &backend_memory, .connections = 2 };
 	m->shelf = s;
 	return &m->base;
 }
@@ -122,17 +126,32 @@ static void memory_free(struct backend *b)
 	free(b);
 }
 
-static int memory_put(struct backend *b, const char *name, const void *data, size_t len,
-                      enum backend_put_mode mode, struct err *err)
+static void set_tag(char tag[BACKEND_TAG_MAX], unsigned long number)
 {
-	AUTO(object) o = object_new(name, data, len);
+	snprintf(tag, BACKEND_TAG_MAX, "put-%lu", number);
+}
+
+static struct backend_object describe(const struct object *o, const char *name)
+{
+	struct backend_object out = { .name = name, .size_bytes = o->len, .time_s = o->time_s };
+	set_tag(out.tag, o->number);
+	return out;
+}
+
+static int memory_put(struct backend *b, const struct backend_put *put, char tag[BACKEND_TAG_MAX],
+                      struct err *err)
+{
+	AUTO(object) o = object_new(put->name, put->data, put->len);
 	if (!o)
-		return err_set(err, ERR_NOMEM, "out of memory: %zu bytes", len);
+		return err_set(err, ERR_NOMEM, "out of memory: %zu bytes", put->len);
 	pthread_mutex_lock(&lock);
-	struct object **at = find(b, name);
+	struct object **at = find(b, put->name);
 	struct object *old = *at;
-	bool refused = old && mode == BACKEND_NEW;
+	bool refused = old && put->mode == BACKEND_NEW;
 	if (!refused) {
+		o->number = ++puts;
+		if (tag)
+			set_tag(tag, o->number);
 		o->next = old ? old->next : NULL;
 		*at = o;
 		o = old;
@@ -162,7 +181,7 @@ static int memory_stat(struct backend *b, const char *name, struct backend_objec
 	pthread_mutex_lock(&lock);
 	const struct object *o = *find(b, name);
 	if (o)
-		*object = (struct backend_object){ name, o->len, o->time_s };
+		*object = describe(o, name);
 	pthread_mutex_unlock(&lock);
 	return o ? 0 : absent(b, err);
 }
@@ -198,6 +217,7 @@ static bool copy_matching(struct backend *b, const char *prefix, struct object *
 			return false;
 		copy->len = o->len;
 		copy->time_s = o->time_s;
+		copy->number = o->number;
 		copy->next = *copies;
 		*copies = copy;
 	}
@@ -214,7 +234,7 @@ static int memory_list(struct backend *b, const char *prefix, backend_visit *vis
 	pthread_mutex_unlock(&lock);
 	int rc = copied ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 	for (const struct object *o = copies; o && rc == 0; o = o->next) {
-		struct backend_object seen = { o->name, o->len, o->time_s };
+		struct backend_object seen = describe(o, o->name);
 		rc = visit(arg, &seen, err);
 	}
 	objects_free(copies);
@@ -234,6 +254,28 @@ void memory_forget(const char *name)
 	objects_free(gone);
 }
 
+static int memory_next_copy(struct backend *b, const char *name, struct err *err)
+{
+	(void)name;
+	return absent(b, err);
+}
+
+static int memory_retain(struct backend *b, const char *name, struct err *err)
+{
+	(void)b;
+	(void)name;
+	return err_set(err, ERR_INVALID, "memory cannot be locked");
+}
+
+static int memory_traits(struct backend *b, struct backend_traits *traits, struct err *err)
+{
+	(void)b;
+	(void)err;
+	traits->conditional = true;
+	snprintf(traits->server, sizeof traits->server, "this process's memory");
+	return 0;
+}
+
 const struct backend_ops backend_memory = {
 	.scheme = "memory",
 	.open = memory_open,
@@ -243,4 +285,7 @@ const struct backend_ops backend_memory = {
 	.stat = memory_stat,
 	.list = memory_list,
 	.remove = memory_remove,
+	.next_copy = memory_next_copy,
+	.retain = memory_retain,
+	.traits = memory_traits,
 };

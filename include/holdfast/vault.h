@@ -23,8 +23,11 @@ enum {
 	VAULT_FORMAT = 1,            /* the newest format this program reads, and the one it writes */
 };
 
+struct backend_options;
+
 struct vault_options {
 	const char *url;
+	const struct backend_options *storage;   /* backend.h; NULL: nothing to say */
 	const char *state_dir;       /* writers' local state; NULL on a machine that only reads */
 	const char *keys_dir;        /* key files; NULL: none */
 };

@@ -93,6 +93,21 @@ bool names_directly_in(const char *folder, const char *name)
 	return strncmp(name, folder, len) == 0 && !strchr(name + len, '/');
 }
 
+bool names_retained(const char *name)
+{
+	static const char *const kinds[] = { "packs/", "snapshots/", "wal/" };
+	const char *below = strchr(name, '/');
+	if (!below || below - name != ID_HEX - 1)
+		return false;
+	if (strncmp(below, "/log/tile/", 10) == 0)
+		return true;
+	const char *kind = strchr(below + 1, '/');
+	for (size_t i = 0; kind && i < sizeof kinds / sizeof *kinds; i++)
+		if (strncmp(kind + 1, kinds[i], strlen(kinds[i])) == 0)
+			return true;
+	return false;
+}
+
 static const char *tail_of(const char *name)
 {
 	const char *slash = strrchr(name, '/');

@@ -31,6 +31,10 @@ const char *names_snapshot(char *out, const uint8_t writer[16], const uint8_t st
 /* Does the object lie in the folder (a prefix from above) itself, not in one below? */
 bool names_directly_in(const char *folder, const char *name);
 
+/* Is it an object that stays as it is for as long as it is needed, so that a lock may hold it? Packs,
+ * snapshots, WAL and the tiles of ledgers; never keys/ (shredding), slots/, doom marks, checkpoints. */
+bool names_retained(const char *name);
+
 /* The part behind the last '/' as hex id or decimal number. */
 bool names_tail_id(const char *name, void *id, unsigned len);
 bool names_tail_number(const char *name, uint64_t *n);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "format/names.h"
 #include "holdfast/err.h"
 
 extern const struct backend_ops backend_file, backend_memory, backend_faulty;
@@ -40,15 +41,18 @@ static void refuse_url(const char *url, size_t shown, struct err *err)
 	err_hint(err, "a folder is written /srv/vault or file:///srv/vault");
 }
 
-struct backend *storage_open(const char *url, struct err *err)
+struct backend *storage_open(const char *url, const struct backend_options *options,
+                             struct err *err)
 {
-	if (is_path(url))
-		return backend_file.open(url, err);
+	struct backend_options o = options ? *options : (struct backend_options){ 0 };
 	const char *separator = strstr(url, "://");
 	size_t len = separator ? (size_t)(separator - url) : 0;
-	const struct backend_ops *driver = separator ? driver_of(url, len) : NULL;
+	const struct backend_ops *driver = is_path(url) ? &backend_file
+	                                   : separator  ? driver_of(url, len)
+	                                                : NULL;
+	o.location = is_path(url) ? url : separator ? separator + 3 : "";
 	if (driver)
-		return driver->open(separator + 3, err);
+		return driver->open(&o, err);
 	/* what follows the scheme may hold a password */
 	refuse_url(url, separator ? len + 3 : strnlen(url, 100), err);
 	return NULL;
@@ -83,16 +87,23 @@ static int check_name(const char *name, struct err *err)
 	return err_set(err, ERR_INVALID, "'%.100s' is not a name for an object", name);
 }
 
-int storage_put(struct backend *b, const char *name, const void *data, size_t len,
-                enum backend_put_mode mode, struct err *err)
+int storage_put_tagged(struct backend *b, const char *name, const void *data, size_t len,
+                       enum backend_put_mode mode, char tag[BACKEND_TAG_MAX], struct err *err)
 {
 	if (check_name(name, err) != 0)
 		return err->code;
-	int rc = b->ops->put(b, name, data, len, mode, err);
+	const struct backend_put put = { name, data, len, mode, names_retained(name) };
+	int rc = b->ops->put(b, &put, tag, err);
 	if (rc == ERR_SPACE && !err->hint[0])
 		err_hint(err, "the vault is full: make room where it lies and repeat; what has arrived is "
 		         "used again, and earlier snapshots are as they were");
 	return rc == 0 ? 0 : err_wrap(err, "%s", name);
+}
+
+int storage_put(struct backend *b, const char *name, const void *data, size_t len,
+                enum backend_put_mode mode, struct err *err)
+{
+	return storage_put_tagged(b, name, data, len, mode, NULL, err);
 }
 
 int storage_get(struct backend *b, const char *name, uint64_t offset, void *out, size_t cap,
@@ -119,6 +130,28 @@ int storage_remove(struct backend *b, const char *name, struct err *err)
 		return err->code;
 	int rc = b->ops->remove(b, name, err);
 	return rc == 0 ? 0 : err_wrap(err, "%s", name);
+}
+
+int storage_next_copy(struct backend *b, const char *name, struct err *err)
+{
+	if (check_name(name, err) != 0)
+		return err->code;
+	int rc = b->ops->next_copy(b, name, err);
+	return rc == 0 ? 0 : err_wrap(err, "%s", name);
+}
+
+int storage_retain(struct backend *b, const char *name, struct err *err)
+{
+	if (check_name(name, err) != 0)
+		return err->code;
+	int rc = b->ops->retain(b, name, err);
+	return rc == 0 ? 0 : err_wrap(err, "%s", name);
+}
+
+int storage_traits(struct backend *b, struct backend_traits *traits, struct err *err)
+{
+	*traits = (struct backend_traits){ 0 };
+	return b->ops->traits(b, traits, err);
 }
 
 struct listing {

@@ -232,7 +232,7 @@ static struct vault *vault_new(const struct vault_options *o, struct err *err)
 		return NULL;
 	}
 	v->url = strdup(o->url);
-	v->storage = storage_open(o->url, err);
+	v->storage = storage_open(o->url, o->storage, err);
 	if (!v->storage)
 		return NULL;
 	if (!v->url) {

@@ -159,7 +159,7 @@ int vault_init(const struct vault_options *options, const struct vault_init_opti
 	if (crypto_start() != 0)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	struct making m = { .options = options, .init = init };
-	m.storage = storage_open(options->url, err);
+	m.storage = storage_open(options->url, options->storage, err);
 	int rc = m.storage ? make(&m, err) : err->code;
 	secret_free(m.plain);
 	secret_free(m.root_sk);

@@ -48,7 +48,7 @@ static int set_up(void **state)
 	else
 		snprintf(p->url, sizeof p->url, "%s", driver);
 	memory_forget("contract");
-	p->b = storage_open(p->url, &p->err);
+	p->b = storage_open(p->url, NULL, &p->err);
 	*state = p;
 	return p->b ? 0 : -1;
 }
@@ -90,7 +90,7 @@ static void another_handle_sees_the_same_objects(void **state)
 	struct place *p = *state;
 	assert_int_equal(put_text(p, "a/b", "text", BACKEND_NEW), 0);
 	storage_free(p->b);
-	p->b = storage_open(p->url, &p->err);
+	p->b = storage_open(p->url, NULL, &p->err);
 	assert_non_null(p->b);
 	assert_holds(p, "a/b", "text");
 	assert_int_equal(put_text(p, "a/c", "more", BACKEND_NEW), 0);

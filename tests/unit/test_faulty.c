@@ -30,7 +30,7 @@ static int set_up(void **state)
 
 static struct backend *open_fresh(const char *url)
 {
-	struct backend *b = storage_open(url, &err);
+	struct backend *b = storage_open(url, NULL, &err);
 	assert_non_null(b);
 	faulty_reset(url);
 	return b;
@@ -59,7 +59,7 @@ static bool is_there(const char *name)
 {
 	struct err ignored;
 	struct backend_object o;
-	AUTO(backend) b = storage_open("memory://x", &ignored);
+	AUTO(backend) b = storage_open("memory://x", NULL, &ignored);
 	return b && storage_stat(b, name, &o, &ignored) == 0;
 }
 
@@ -223,11 +223,11 @@ static void calls_are_counted_over_all_handles_of_a_url(void **state)
 	(void)state;
 	static const char url[] = "faulty://put=3:io/memory://x";
 	AUTO(backend) a = open_fresh(url);
-	AUTO(backend) b = storage_open(url, &err);
+	AUTO(backend) b = storage_open(url, NULL, &err);
 	assert_int_equal(put(a, "a"), 0);
 	assert_int_equal(put(b, "b"), 0);
 	storage_free(TAKE(a));
-	AUTO(backend) c = storage_open(url, &err);
+	AUTO(backend) c = storage_open(url, NULL, &err);
 	assert_int_equal(put(c, "c"), ERR_IO);
 	assert_int_equal(faulty_calls(url), 3);
 	faulty_reset(url);
@@ -285,7 +285,7 @@ static void kill_at_second_put(const char *rule, const char *folder)
 	pid_t child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
-		struct backend *b = storage_open(url, &err);
+		struct backend *b = storage_open(url, NULL, &err);
 		if (b && put(b, "a") == 0)
 			put(b, "b");
 		_exit(1);
@@ -302,7 +302,7 @@ static void kill_strikes_before_the_call_and_killafter_after_it(void **state)
 	char folder[SCRATCH_MAX];
 	struct backend_object o;
 	assert_true(scratch_make(folder));
-	AUTO(backend) b = storage_open(folder, &err);
+	AUTO(backend) b = storage_open(folder, NULL, &err);
 	kill_at_second_put("kill", folder);
 	assert_int_equal(storage_stat(b, "a", &o, &err), 0);
 	assert_int_equal(storage_stat(b, "b", &o, &err), ERR_ABSENT);
@@ -337,7 +337,7 @@ static void rules_that_make_no_sense_are_refused(void **state)
 		"faulty://put=99999999999999999999999:io/memory://x",
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-		if (storage_open(bad[i], &err))
+		if (storage_open(bad[i], NULL, &err))
 			fail_msg("%s was accepted", bad[i]);
 		assert_int_equal(err.code, ERR_INVALID);
 	}

@@ -37,7 +37,7 @@ static int set_up(void **state)
 	if (!p || !scratch_make(p->folder))
 		return -1;
 	snprintf(p->vault, sizeof p->vault, "%s/vault", p->folder);
-	p->b = storage_open(p->vault, &p->err);
+	p->b = storage_open(p->vault, NULL, &p->err);
 	*state = p;
 	return p->b ? 0 : -1;
 }
@@ -166,7 +166,7 @@ static void urls_name_the_same_folder(void **state)
 	snprintf(url, sizeof url, "file://%s/", p->vault);
 	struct backend *opened[5];
 	for (size_t i = 0; i < 5; i++)
-		opened[i] = storage_open(urls[i], &p->err);
+		opened[i] = storage_open(urls[i], NULL, &p->err);
 	assert_int_equal(chdir(here), 0);
 	for (size_t i = 0; i < 5; i++) {
 		struct backend_object o;
@@ -181,14 +181,14 @@ static void what_is_no_folder_is_refused(void **state)
 	struct place *p = *state;
 	char below[SCRATCH_MAX + 30];
 	assert_int_equal(put(p, "a"), 0);
-	assert_null(storage_open(in_vault(p, "a"), &p->err));
+	assert_null(storage_open(in_vault(p, "a"), NULL, &p->err));
 	assert_int_equal(p->err.code, ERR_INVALID);
 	snprintf(below, sizeof below, "%s/a/b", p->vault);
-	assert_null(storage_open(below, &p->err));
+	assert_null(storage_open(below, NULL, &p->err));
 	assert_int_equal(p->err.code, ERR_INVALID);
-	assert_null(storage_open("file://srv/vault", &p->err));
+	assert_null(storage_open("file://srv/vault", NULL, &p->err));
 	assert_int_equal(p->err.code, ERR_INVALID);
-	assert_null(storage_open("file://", &p->err));
+	assert_null(storage_open("file://", NULL, &p->err));
 	assert_int_equal(p->err.code, ERR_INVALID);
 }
 
@@ -396,7 +396,7 @@ static void only_old_leftovers_of_the_dead_are_swept(void **state)
 	leave_temporary(p, "young", dead, 3600);
 	leave_temporary(p, "alive", getpid(), 2 * 86400);
 	storage_free(p->b);
-	p->b = storage_open(p->vault, &p->err);
+	p->b = storage_open(p->vault, NULL, &p->err);
 	assert_non_null(p->b);
 	assert_int_equal(put(p, "packs/b"), 0);
 	assert_int_equal(count(p, "packs", ".tmp-"), 2);

@@ -17,7 +17,7 @@ static int set_up(void **state)
 {
 	struct err err;
 	memory_forget("storage");
-	*state = storage_open("memory://storage", &err);
+	*state = storage_open("memory://storage", NULL, &err);
 	return *state ? 0 : -1;
 }
 
@@ -31,14 +31,14 @@ static void an_unknown_scheme_is_refused_with_those_there_are(void **state)
 {
 	(void)state;
 	struct err err;
-	assert_null(storage_open("gopher://host/vault", &err));
+	assert_null(storage_open("gopher://host/vault", NULL, &err));
 	assert_int_equal(err.code, ERR_INVALID);
 	assert_string_equal(err.msg, "no storage driver for 'gopher://': "
 	                             "there are file, memory, faulty");
 	static const char *const bad[] = { "", "vault", "://x", "File:///srv/vault", "file:/srv/vault",
 		                           "memor://x", "memoryy://x" };
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-		assert_null(storage_open(bad[i], &err));
+		assert_null(storage_open(bad[i], NULL, &err));
 		assert_int_equal(err.code, ERR_INVALID);
 	}
 }
@@ -47,7 +47,7 @@ static void a_password_in_a_url_is_not_repeated(void **state)
 {
 	(void)state;
 	struct err err;
-	assert_null(storage_open("gopher://user:hunter2@host/vault", &err));
+	assert_null(storage_open("gopher://user:hunter2@host/vault", NULL, &err));
 	assert_null(strstr(err.msg, "hunter2"));
 	assert_null(strstr(err.hint, "hunter2"));
 }
@@ -142,7 +142,7 @@ static void get_all_stops_at_the_cap_and_not_before(void **state)
 static void get_all_leaves_the_buffer_alone_when_it_fails(void **state)
 {
 	struct err err;
-	struct backend *b = storage_open("faulty://get=3:unreachable/memory://storage", &err);
+	struct backend *b = storage_open("faulty://get=3:unreachable/memory://storage", NULL, &err);
 	AUTO(buf) out = buf_new(16 << 20, &err);
 	assert_non_null(b);
 	put_pattern(*state, 4 << 20);
@@ -174,7 +174,7 @@ static void a_listing_that_fails_names_its_prefix(void **state)
 {
 	(void)state;
 	struct err err;
-	AUTO(backend) b = storage_open("faulty://list=1+:io/memory://storage", &err);
+	AUTO(backend) b = storage_open("faulty://list=1+:io/memory://storage", NULL, &err);
 	assert_int_equal(storage_list(b, "a/", complain, NULL, &err), ERR_IO);
 	assert_int_equal(strncmp(err.msg, "a/: ", 4), 0);
 }

@@ -556,7 +556,7 @@ static int use_files(void *arg, struct err *err)
 	const char *root = arg;
 	char url[SCRATCH_MAX + 20];
 	snprintf(url, sizeof url, "file://%s/objects", root);
-	AUTO(backend) b = storage_open(url, err);
+	AUTO(backend) b = storage_open(url, NULL, err);
 	AUTO(buf) back = b ? buf_new(1 << 20, err) : NULL;
 	struct backend_object o;
 	if (!back || storage_put(b, "a/b/c", "bytes", 5, BACKEND_REPLACE, err) != 0 ||

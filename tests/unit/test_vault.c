@@ -169,7 +169,7 @@ static void no_vault_is_made_where_something_else_lies(void **state)
 	struct err err;
 	struct sample_vault v;
 	sample_place(&v, "memory://occupied");
-	AUTO(backend) b = storage_open(v.url, &err);
+	AUTO(backend) b = storage_open(v.url, NULL, &err);
 	must(storage_put(b, "photos/cat.jpg", "x", 1, BACKEND_NEW, &err));
 	assert_int_equal(sample_init(&v.options, &err), ERR_EXISTS);
 	assert_non_null(strstr(err.msg, "photos/cat.jpg"));
@@ -201,7 +201,7 @@ static void init_refuses_what_makes_no_sense(void **state)
 	struct vault_options no_keys = v.options;
 	no_keys.keys_dir = NULL;
 	assert_int_equal(vault_init(&no_keys, &good, &err), ERR_INVALID);
-	AUTO(backend) b = storage_open(v.url, &err);
+	AUTO(backend) b = storage_open(v.url, NULL, &err);
 	char names[1000] = "";
 	must(storage_list(b, "", list_name, names, &err));
 	assert_string_equal(names, "");
