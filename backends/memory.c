@@ -34,7 +34,7 @@ struct memory {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;   /* over everything below */
 static struct shelf *shelves;
-static unsigned long puts;
+static unsigned long put_count;
 
 static void object_free(struct object *o)
 {
@@ -149,7 +149,7 @@ static int memory_put(struct backend *b, const struct backend_put *put, char tag
 	struct object *old = *at;
 	bool refused = old && put->mode == BACKEND_NEW;
 	if (!refused) {
-		o->number = ++puts;
+		o->number = ++put_count;
 		if (tag)
 			set_tag(tag, o->number);
 		o->next = old ? old->next : NULL;

@@ -161,7 +161,8 @@ int cli_open(struct cli *cli, struct err *err)
 		return err->code;
 	/* a vault that only its address names is one to read from, except for backup itself */
 	bool bare = !cli->place && cli->command != &cmd_backup;
-	struct vault_options options = { cli->url, bare ? NULL : cli->state, cli->keys };
+	struct vault_options options = { .url = cli->url, .state_dir = bare ? NULL : cli->state,
+		                         .keys_dir = cli->keys };
 	cli->vault = vault_open(&options, err);
 	if (cli->vault)
 		return 0;

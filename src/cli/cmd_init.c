@@ -272,7 +272,8 @@ static int make_vault(struct init *in, struct err *err)
 {
 	struct cli *cli = in->cli;
 	char machine[65];
-	struct vault_options place = { cli->url, cli->state, cli->keys };
+	struct vault_options place = { .url = cli->url, .state_dir = cli->state,
+		                       .keys_dir = cli->keys };
 	in->how.machine = machine_name(machine);
 	in->how.passphrase = (const char *)in->passphrase->bytes;
 	in->how.passphrase_len = in->passphrase->len;

@@ -183,8 +183,10 @@ static void objects_that_no_put_can_have_made_are_not_visited(void **state)
 {
 	struct backend *b = *state;
 	struct err err;
-	assert_int_equal(b->ops->put(b, "a/.hidden", "x", 1, BACKEND_NEW, &err), 0);
-	assert_int_equal(b->ops->put(b, "a/with space", "x", 1, BACKEND_NEW, &err), 0);
+	static const struct backend_put hidden = { "a/.hidden", "x", 1, BACKEND_NEW, false };
+	static const struct backend_put blank = { "a/with space", "x", 1, BACKEND_NEW, false };
+	assert_int_equal(b->ops->put(b, &hidden, NULL, &err), 0);
+	assert_int_equal(b->ops->put(b, &blank, NULL, &err), 0);
 	assert_int_equal(storage_list(b, "", complain, NULL, &err), 0);
 }
 
