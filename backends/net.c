@@ -97,6 +97,7 @@ static size_t give_body(char *to, size_t size, size_t count, void *arg)
 		a->paused_up = true;
 		return CURL_READFUNC_PAUSE;
 	}
+	want = rate_allows(&a->net->up, want);
 	memcpy(to, (const char *)a->call->body + a->sent, want);
 	a->sent += want;
 	rate_take(&a->net->up, want);

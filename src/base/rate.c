@@ -11,7 +11,7 @@
 
 #define NS INT64_C(1000000000)
 
-enum { DAY_MIN = 24 * 60, BURST_FRACTION = 4, LIMIT_MIN = 1024 };
+enum { DAY_MIN = 24 * 60, BURST_FRACTION = 4, ENOUGH_FRACTION = 64, LIMIT_MIN = 1024 };
 
 /* ---- parsing ---- */
 
@@ -133,9 +133,15 @@ void rate_refill(struct rate *r, int64_t now_ns)
 
 int64_t rate_wait_ns(const struct rate *r)
 {
-	if (r->limit == 0 || r->tokens > 0)
+	int64_t enough = (int64_t)(r->limit / ENOUGH_FRACTION) + 1;
+	if (r->limit == 0 || r->tokens >= enough)
 		return 0;
-	return (int64_t)((double)(1 - r->tokens) * (double)NS / (double)r->limit) + 1;
+	return (int64_t)((double)(enough - r->tokens) * (double)NS / (double)r->limit) + 1;
+}
+
+size_t rate_allows(const struct rate *r, size_t want)
+{
+	return r->limit && (int64_t)want > r->tokens ? (size_t)(r->tokens > 0 ? r->tokens : 0) : want;
 }
 
 void rate_take(struct rate *r, uint64_t bytes)

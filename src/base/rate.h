@@ -8,6 +8,7 @@
 #ifndef RATE_H
 #define RATE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct err;
@@ -37,8 +38,11 @@ uint64_t rate_at(const struct rate *r, unsigned minute);
 /* Bring the bucket to the present (CLOCK_MONOTONIC, ns). It holds at most a quarter of a second. */
 void rate_refill(struct rate *r, int64_t now_ns);
 
-/* How many ns until something may pass: 0 if now. */
+/* How many ns until something worth while may pass: 0 if now. */
 int64_t rate_wait_ns(const struct rate *r);
+
+/* As many of these bytes as may pass now without a debt. */
+size_t rate_allows(const struct rate *r, size_t want);
 
 /* So many bytes have passed. */
 void rate_take(struct rate *r, uint64_t bytes);
