@@ -14,6 +14,8 @@ struct command {
 	const char *about;                   /* the text of --help */
 	const struct option_spec *options;   /* its own, ended by a NULL name, or NULL */
 	bool changes;                        /* has -n/--dry-run */
+	bool reads;                          /* has --as-of */
+	bool falls_back;                     /* what is damaged or gone is read from other vaults */
 	/* An enum exit_code, or a negative enum err_code with *err, which main.c prints. */
 	int (*run)(struct cli *cli, struct err *err);
 };

@@ -28,6 +28,8 @@ enum stores_names {
 	STORES_ASK,           /* get the passphrase if names are missing and there is one */
 };
 struct stores *stores_load(struct cli *cli, enum stores_names names, struct err *err);
+/* STORES_AS_THEY_ARE; where the vault lists none that the pattern means, its mirrors are listed too. */
+struct stores *stores_load_holding(struct cli *cli, const char *pattern, struct err *err);
 void stores_free(struct stores *list);
 AUTO_FREE(stores);
 
