@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/hex.h"
 #include "crypto/hash.h"
+#include "engine/ends.h"
 #include "engine/keyring.h"
 #include "engine/meter.h"
 #include "engine/pieces.h"
@@ -21,7 +22,7 @@
 
 enum {
 	WHOLE_MAX = 3,               /* packs in memory */
-	TAIL_READ = 64 << 10,
+	TAIL_READ = ENDS_TAIL_BYTES,
 };
 
 enum whole_state { NOT_WHOLE, PLANNED, LOADING, LOADED };
@@ -51,10 +52,12 @@ struct fetch {
 	pthread_cond_t changed;
 	pthread_mutex_t healing;           /* around the search for another copy */
 	struct pieces *pieces;
+	struct ends *ends;                 /* NULL where asking ahead saves nothing */
 	atomic_uint_least64_t bytes;
-	/* the thread that reads ahead */
-	pthread_t ahead;
-	bool running, ending;
+	/* the threads that read ahead */
+	pthread_t ahead[WHOLE_MAX];
+	unsigned running;
+	bool ending;
 	uint32_t *order;
 	uint32_t order_n, order_at, resident;
 	uint8_t *spare[WHOLE_MAX];         /* memory of packs that are done with: clearing pages costs */
@@ -103,6 +106,8 @@ struct fetch *fetch_new(const struct vault *v, struct keyring *keys, const uint8
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_mutex_init(&f->healing, NULL);
 	pthread_cond_init(&f->changed, NULL);
+	if (vault_storage(v)->remote && n > 1)
+		f->ends = ends_new(get, f, packs, n);
 	return f;
 }
 
@@ -112,9 +117,9 @@ static void stop_ahead(struct fetch *f)
 	f->ending = true;
 	pthread_cond_broadcast(&f->changed);
 	pthread_mutex_unlock(&f->lock);
-	if (f->running)
-		pthread_join(f->ahead, NULL);
-	f->running = f->ending = false;
+	while (f->running > 0)
+		pthread_join(f->ahead[--f->running], NULL);
+	f->ending = false;
 }
 
 static void drop_memory(struct fetch *f, struct pack_entry *p)
@@ -132,6 +137,7 @@ void fetch_free(struct fetch *f)
 	if (!f)
 		return;
 	stop_ahead(f);
+	ends_free(f->ends);
 	for (uint32_t i = 0; i < f->n; i++) {
 		drop_memory(f, &f->packs[i]);
 		pack_trailer_free(f->packs[i].trailer);
@@ -256,8 +262,9 @@ static int read_header(struct fetch *f, uint32_t pack, struct err *err)
 {
 	uint8_t bytes[PACK_HEADER_BYTES], session_key[32];
 	struct pack_entry *p = &f->packs[pack];
-	size_t len;
-	if (get(f, pack, 0, bytes, sizeof bytes, &len, err) != 0 ||
+	size_t len = sizeof bytes;
+	bool ahead = f->ends && ends_header(f->ends, pack, bytes, len);
+	if ((!ahead && get(f, pack, 0, bytes, sizeof bytes, &len, err) != 0) ||
 	    pack_header_decode(&p->header, bytes, len, err) != 0 ||
 	    keyring_session(f->keys, &p->header, session_key, err) != 0)
 		return err->code;
@@ -273,8 +280,9 @@ static int read_trailer(struct fetch *f, uint32_t pack, struct err *err)
 	uint32_t first = size < TAIL_READ ? size : TAIL_READ;
 	AUTO(buf) b = buf_new(PACK_BYTES, err);
 	uint8_t *to = b ? buf_reserve(b, first, err) : NULL;
-	size_t len;
-	if (!to || get(f, pack, size - first, to, first, &len, err) != 0)
+	size_t len = first;
+	bool ahead = to && f->ends && ends_tail(f->ends, pack, to, first);
+	if (!to || (!ahead && get(f, pack, size - first, to, first, &len, err) != 0))
 		return err->code;
 	if (len != first)
 		return err_set(err, ERR_CORRUPT, "is shorter than its snapshot says");
@@ -429,9 +437,12 @@ int fetch_plan(struct fetch *f, const uint32_t *packs, const uint64_t *units, ui
 		f->packs[packs[i]].left = units[i];
 		f->packs[packs[i]].state = PLANNED;
 	}
-	if (n > 0 && pthread_create(&f->ahead, NULL, read_ahead, f) == 0)
-		f->running = true;
-	else
+	/* one keeps a disk busy; a network wants more asked for at once */
+	unsigned threads = n == 0 ? 0 : vault_storage(f->vault)->remote ? WHOLE_MAX : 1;
+	while (f->running < threads &&
+	       pthread_create(&f->ahead[f->running], NULL, read_ahead, f) == 0)
+		f->running++;
+	if (f->running == 0)
 		for (uint32_t i = 0; i < n; i++)
 			f->packs[packs[i]].state = NOT_WHOLE;
 	return 0;

@@ -14,7 +14,7 @@
 
 enum {
 	UPLOADERS = 2,
-	POOL = UPLOADERS + 2,
+	REMOTE_UPLOADERS = 4,   /* more packs in memory than these and two do not fit our limit */
 };
 
 void session_warn(struct session *s, enum err_code code, const char *fmt, ...)
@@ -339,10 +339,11 @@ static int pack_stored(void *arg, const struct packer_done *done, struct err *er
 
 static int make_packer(struct session *s, struct err *err)
 {
+	unsigned uploaders = vault_storage(s->vault)->remote ? REMOTE_UPLOADERS : UPLOADERS;
 	struct packer_options o = {
 		.vault = s->vault, .header = s->header, .session_key = s->key->bytes,
 		.first_number = s->first_number, .first_serial = s->next->next_serial,
-		.uploaders = UPLOADERS, .pool = s->workers > 1 ? POOL : 2,
+		.uploaders = uploaders, .pool = s->workers > 1 ? uploaders + 2 : 2,
 		.lookup = lookup_file, .stored = pack_stored, .arg = s,
 	};
 	s->packer = packer_new(&o, err);
