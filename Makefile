@@ -126,6 +126,8 @@ bench-month: all tools   ## thirty nights at 6 % page churn: what is uploaded, f
 	@scripts/bench-month
 bench-fleet: all tools   ## a thousand databases of 1 MiB
 	@scripts/bench-fleet
+bench-s3: all tools      ## beside restic on a Ceph gateway, near and behind 100 ms
+	@scripts/bench-s3
 bench-memory: all tools  ## peak memory at 1 and 8 GiB
 	@scripts/bench-memory
 
@@ -146,4 +148,4 @@ help:                    ## this list
 	$(patsubst %.c,$(BUILD)/%.d,$(wildcard tests/unit/*.c tests/tools/*.c tests/fuzz/*.c))
 .SECONDARY:
 .PHONY: all unit-tests tools torture-tests fuzzers test check asan-build asan tsan torture fuzz cover \
-	bench bench-month bench-fleet bench-memory install clean help
+	bench bench-month bench-fleet bench-memory bench-s3 install clean help
