@@ -7,13 +7,14 @@
 #include "format/names.h"
 #include "holdfast/err.h"
 
-extern const struct backend_ops backend_file, backend_memory, backend_faulty;
+extern const struct backend_ops backend_file, backend_memory, backend_faulty, backend_sftp;
 
 /* A new driver is one line here and one above. */
 static const struct backend_ops *const drivers[] = {
 	&backend_file,
 	&backend_memory,
 	&backend_faulty,
+	&backend_sftp,
 };
 enum { DRIVERS = sizeof drivers / sizeof drivers[0] };
 
