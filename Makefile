@@ -4,7 +4,7 @@ ifeq ($(origin CC),default)
 CC      := gcc
 endif
 PREFIX  ?= /usr/local
-PKGS    := libsodium libzstd jansson libarchive sqlite3 libcurl inih
+PKGS    := libsodium libzstd jansson libarchive sqlite3 libcurl inih expat
 VERSION := $(shell sed -n '1,/^\#\# \[/s/^\#\# \[\([^]]*\)\].*/\1/p' CHANGELOG.md 2>/dev/null | head -n 1)
 
 WERROR  ?= -Werror

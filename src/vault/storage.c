@@ -7,7 +7,8 @@
 #include "format/names.h"
 #include "holdfast/err.h"
 
-extern const struct backend_ops backend_file, backend_memory, backend_faulty, backend_sftp;
+extern const struct backend_ops backend_file, backend_memory, backend_faulty, backend_sftp,
+	backend_webdav, backend_webdavs;
 
 /* A new driver is one line here and one above. */
 static const struct backend_ops *const drivers[] = {
@@ -15,6 +16,8 @@ static const struct backend_ops *const drivers[] = {
 	&backend_memory,
 	&backend_faulty,
 	&backend_sftp,
+	&backend_webdavs,
+	&backend_webdav,
 };
 enum { DRIVERS = sizeof drivers / sizeof drivers[0] };
 
