@@ -8,7 +8,10 @@
  * 2. To replace, the new content is PUT in place: servers do that atomically (Apache, nginx, Nextcloud
  *    write aside and rename), while a move onto a resource is by RFC 4918, 9.9.3 a DELETE before it.
  * 3. DELETE of a collection takes all that is in it, so what is removed is first asked for its kind.
- * 4. A top collection that was there and is gone is ERR_UNREACHABLE and is not made again, as in file.c.
+ * 4. Apache takes size and tag of what it sends from another moment than the bytes, so a small object,
+ *    as all are that are ever replaced, is looked at again after it was read: its tag must still be
+ *    that.
+ * 5. A top collection that was there and is gone is ERR_UNREACHABLE and is not made again, as in file.c.
  */
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -35,6 +38,8 @@ enum {
 	STALE_AFTER_S = 24 * 60 * 60,
 	ONE_TEXT_MAX = 64 << 10,
 	FOLDER_TEXT_MAX = 128 << 20,   /* some 200,000 objects in one folder */
+	CONFIRM_MAX = 256 << 10,       /* rule 4 */
+	CONFIRM_TRIES = 20,
 	WHOLE_MAX = 64 << 20,          /* of an object that is read whole where ranges are ignored */
 	NAME_SIZE = BACKEND_NAME_MAX + 40,
 };
@@ -232,14 +237,12 @@ static bool adds_slash(const struct net_call *call)
 }
 
 /* As look, from one answer, whose status *status gets. */
-static int look_once(struct webdav *w, const char *name, struct webdav_resource *found, long *status,
+static int look_once(struct webdav *w, const char *url, struct webdav_resource *found, long *status,
                      struct err *err)
 {
-	char url[LOCATION_URL_MAX];
 	AUTO(buf) text = buf_new(ONE_TEXT_MAX, err);
 	if (!text)
 		return err->code;
-	url_of(w, name, url);
 	struct net_call call = { .url = url, .text = text };
 	int rc = ask(w, &call, "Depth: 0", err);
 	net_call_end(&call);
@@ -255,6 +258,14 @@ static int look_once(struct webdav *w, const char *name, struct webdav_resource 
 	return refused(w, &call, err);
 }
 
+static int look_for(struct webdav *w, const char *name, struct webdav_resource *found, long *status,
+                    struct err *err)
+{
+	char url[LOCATION_URL_MAX];
+	url_of(w, name, url);
+	return look_once(w, url, found, status, err);
+}
+
 /* What is below an object is answered in any way (Apache: 400). */
 static bool is_below_object(struct webdav *w, const char *name)
 {
@@ -265,7 +276,7 @@ static bool is_below_object(struct webdav *w, const char *name)
 	snprintf(above, sizeof above, "%s", name);
 	for (char *slash; (slash = strrchr(above, '/')) != NULL;) {
 		*slash = '\0';
-		int rc = look_once(w, above, &found, &status, &ignored);
+		int rc = look_for(w, above, &found, &status, &ignored);
 		if (rc == OBJECT)
 			return true;
 		if (rc == FOLDER)
@@ -278,13 +289,13 @@ static bool is_below_object(struct webdav *w, const char *name)
 static int look(struct webdav *w, const char *name, struct webdav_resource *found, struct err *err)
 {
 	long status = 0;
-	int rc = look_once(w, name, found, &status, err);
+	int rc = look_for(w, name, found, &status, err);
 	if (rc == ERR_IO && status / 100 == 4 && is_below_object(w, name))
 		return NOT_THERE;
 	return rc;
 }
 
-/* Rule 4: where something is absent, is the whole vault? */
+/* Rule 5: where something is absent, is the whole vault? */
 static int check_top(struct webdav *w, struct err *err)
 {
 	struct webdav_resource top;
@@ -332,11 +343,11 @@ struct reading {
 	uint64_t offset;
 	void *out;
 	size_t cap, len;
+	uint64_t total;              /* of the object */
 };
 
 /* "bytes 3-6/10": is it the range that was asked for, as far as the object goes? */
-static int check_range(const struct webdav *w, const struct reading *r, const char *range,
-                       struct err *err)
+static int check_range(const struct webdav *w, struct reading *r, const char *range, struct err *err)
 {
 	uint64_t first, last, total;
 	char behind;
@@ -345,6 +356,7 @@ static int check_range(const struct webdav *w, const struct reading *r, const ch
 		return err_set(err, ERR_IO, "%s answers with a range that was not asked for",
 		               w->location.host);
 	uint64_t left = total - first;
+	r->total = total;
 	if (r->len != (left < r->cap ? left : r->cap))
 		return err_set(err, ERR_IO, "%s answers with less than was asked for", w->location.host);
 	return 0;
@@ -396,6 +408,7 @@ static int get_answered(struct webdav *w, const struct net_call *call, struct re
                         struct err *err)
 {
 	r->len = call->len;
+	r->total = call->total;
 	if (!is_good(call))
 		return get_refused(w, call, r, err);
 	atomic_store(&w->seen, true);
@@ -405,7 +418,25 @@ static int get_answered(struct webdav *w, const struct net_call *call, struct re
 	return r->offset == 0 ? 0 : get_whole(w, call->url, r, err);
 }
 
-static int get_range(struct webdav *w, struct reading *r, struct err *err)
+/* ETag and time of what was read, and of what is there now (rule 4). Not being told is no change. */
+static bool has_changed(struct webdav *w, const struct net_call *read)
+{
+	struct err ignored;
+	struct net_call call = { .url = read->url, .method = "HEAD",
+		                 .wanted = { { .name = "ETag" }, { .name = "Last-Modified" } } };
+	int rc = run(w, &call, &ignored);
+	net_call_end(&call);
+	if (rc != 0 || call.status != 200)
+		return rc == 0 && call.status == 404;
+	/* a weak tag becomes strong when it is a second old */
+	const char *before = net_wanted(read, "ETag"), *after = net_wanted(&call, "ETag");
+	before += strncmp(before, "W/", 2) == 0 ? 2 : 0;
+	after += strncmp(after, "W/", 2) == 0 ? 2 : 0;
+	return strcmp(before, after) != 0 ||
+	       strcmp(net_wanted(read, "Last-Modified"), net_wanted(&call, "Last-Modified")) != 0;
+}
+
+static int get_range(struct webdav *w, struct reading *r, bool *again, struct err *err)
 {
 	char url[LOCATION_URL_MAX], range[80];
 	snprintf(range, sizeof range, "Range: bytes=%" PRIu64 "-%" PRIu64, r->offset,
@@ -413,11 +444,26 @@ static int get_range(struct webdav *w, struct reading *r, struct err *err)
 	const char *const headers[] = { range, NULL };
 	url_of(w, r->name, url);
 	struct net_call call = { .url = url, .method = "GET", .headers = headers, .out = r->out,
-		                 .cap = r->cap, .wanted = { { .name = "Content-Range" } } };
+		                 .cap = r->cap, .wanted = { { .name = "Content-Range" },
+		                 { .name = "ETag" }, { .name = "Last-Modified" } } };
 	int rc = run(w, &call, err);
 	if (rc == 0)
 		rc = get_answered(w, &call, r, err);
+	/* a short answer may be that of a change, too */
+	bool small = r->offset == 0 && r->total <= CONFIRM_MAX;
+	*again = is_good(&call) && (rc == 0 || rc == ERR_IO) && small && has_changed(w, &call);
 	net_call_end(&call);
+	return rc;
+}
+
+static int get_confirmed(struct webdav *w, struct reading *r, struct err *err)
+{
+	bool again = true;
+	int rc = 0;
+	for (int i = 0; i < CONFIRM_TRIES && again; i++)
+		rc = get_range(w, r, &again, err);
+	if (again)
+		return err_set(err, ERR_IO, "changes all the time");
 	return rc;
 }
 
@@ -429,7 +475,7 @@ static int webdav_get(struct backend *b, const char *name, uint64_t offset, void
 	/* numbers that servers cannot read make them send everything */
 	int rc = cap == 0 || offset > INT64_MAX - (uint64_t)cap
 	                 ? webdav_stat(b, name, &there, err)
-	                 : get_range((struct webdav *)b, &r, err);
+	                 : get_confirmed((struct webdav *)b, &r, err);
 	if (rc == 0)
 		*len = r.len;
 	return rc;
@@ -444,6 +490,9 @@ static int make_one(struct webdav *w, const char *path, size_t len, struct err *
 {
 	struct location at = w->location;
 	char url[LOCATION_URL_MAX];
+	struct webdav_resource found;
+	struct err ignored;
+	long status;
 	memcpy(at.path, path, len);
 	at.path[len] = '\0';
 	location_url(&at, w->scheme, "", url);
@@ -454,7 +503,10 @@ static int make_one(struct webdav *w, const char *path, size_t len, struct err *
 		return rc;
 	if (is_good(&call) || call.status == 405)   /* 405: it exists */
 		return MADE;
-	return call.status == 409 || call.status == 404 ? NOT_MADE : refused(w, &call, err);
+	if (call.status == 409 || call.status == 404)
+		return NOT_MADE;
+	/* Apache says 403 to the loser of a race */
+	return look_once(w, url, &found, &status, &ignored) == FOLDER ? MADE : refused(w, &call, err);
 }
 
 /* From the deepest folder up until one is there, then down again. */
@@ -475,7 +527,7 @@ static int make_path(struct webdav *w, const char *path, struct err *err)
 	return rc < 0 ? rc : 0;
 }
 
-/* folder: "" or ends with '/'. Only once it is sure that the top's disk is there (rule 4). */
+/* folder: "" or ends with '/'. Only once it is sure that the top's disk is there (rule 5). */
 static int make_folders(struct webdav *w, const char *folder, struct err *err)
 {
 	char path[LOCATION_PATH_MAX];
