@@ -463,6 +463,9 @@ static void read_answer(struct attempt *a)
 		c->status = 0;   /* the last word of the ssh server, which says nothing */
 	curl_easy_getinfo(a->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
 	c->total = length >= 0 ? (uint64_t)length : UINT64_MAX;
+	curl_off_t changed = -1;
+	curl_easy_getinfo(a->easy, CURLINFO_FILETIME_T, &changed);
+	c->time_s = (int64_t)changed;
 	if (a->cut)
 		a->result = CURLE_OK;
 }
@@ -518,6 +521,9 @@ static const struct {
 	{ CURLE_REMOTE_DISK_FULL, ANSWERED },
 	{ CURLE_REMOTE_FILE_EXISTS, ANSWERED },
 	{ CURLE_UPLOAD_FAILED, ANSWERED },
+	{ CURLE_BAD_DOWNLOAD_RESUME, ANSWERED },
+	{ CURLE_SSH, ANSWERED },
+	{ CURLE_FAILED_INIT, REFUSED },      /* no host key or cipher in common */
 	{ CURLE_PEER_FAILED_VERIFICATION, REFUSED },
 	{ CURLE_SSL_CACERT_BADFILE, REFUSED },
 	{ CURLE_SSL_CERTPROBLEM, REFUSED },
@@ -555,8 +561,8 @@ static enum verdict judge(struct net *n, const struct net_call *c, CURLcode resu
 	if (v != ANSWERED)
 		return v;
 	atomic_store(&n->reached, true);
-	bool good = c->status >= 200 && c->status < 300;
-	if (c->method && !good && (passes(c->status) || (c->again && c->again(c, c->arg))))
+	bool good = c->method ? c->status >= 200 && c->status < 300 : result == CURLE_OK;
+	if (!good && ((c->method && passes(c->status)) || (c->again && c->again(c, c->arg))))
 		return PASSING;
 	return ANSWERED;
 }

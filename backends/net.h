@@ -50,7 +50,7 @@ struct net_call {
 	/* sets what is the driver's own, on the handle of every attempt: credentials, ranges, quotes.
 	 * ERR_* ends the call. NULL: nothing. */
 	int (*prepare)(CURL *easy, struct net_call *call, void *arg, struct err *err);
-	/* Is this final answer (not 2xx) one that passes by itself? NULL: no. */
+	/* Is this final answer (not 2xx, not CURLE_OK) one that passes by itself? NULL: no. */
 	bool (*again)(const struct net_call *call, void *arg);
 	void *arg;
 	const char *object;           /* what messages call it; NULL: the URL's host */
@@ -63,9 +63,12 @@ struct net_call {
 	long status;                  /* HTTP; 0 for sftp */
 	CURLcode curl;                /* sftp: what curl says of the operation itself, CURLE_OK or one of
 	                                 QUOTE_ERROR, REMOTE_FILE_NOT_FOUND, REMOTE_ACCESS_DENIED,
-	                                 REMOTE_DISK_FULL, REMOTE_FILE_EXISTS, UPLOAD_FAILED, SSH */
+	                                 REMOTE_DISK_FULL, REMOTE_FILE_EXISTS, UPLOAD_FAILED,
+	                                 BAD_DOWNLOAD_RESUME, SSH: the last may be a lost connection, which
+	                                 `again` has to tell from a refusal */
 	char said[CURL_ERROR_SIZE];   /* with it */
 	uint64_t total;               /* size of the whole body as the answer claims it; UINT64_MAX: unknown */
+	int64_t time_s;               /* of the last change, where prepare set CURLOPT_FILETIME; or -1 */
 	struct buf *reason;           /* body of an answer that is not 2xx, cut at NET_REASON_MAX; may be NULL */
 	struct curl_slist *lists[2];  /* for prepare: freed by net after each attempt */
 	bool unheard;                 /* an attempt before the last may have been carried out */

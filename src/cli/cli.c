@@ -144,10 +144,17 @@ static int choose(struct cli *cli, struct err *err)
 	return cli->url ? 0 : err->code;
 }
 
+const char *cli_place_value(const struct cli *cli, const char *key)
+{
+	const struct config_section *first = config_find(cli->config, CONFIG_VAULT, "");
+	const char *value = cli->place ? config_get(cli->config, cli->place, key) : NULL;
+	return value || !cli->place || !first ? value : config_get(cli->config, first, key);
+}
+
 static char *value_or(const struct cli *cli, const char *key, char *(*fallback)(struct err *),
                       struct err *err)
 {
-	const char *value = cli->place ? config_get(cli->config, cli->place, key) : NULL;
+	const char *value = cli_place_value(cli, key);
 	if (!value)
 		return fallback(err);
 	char *copy = strdup(value);
@@ -268,9 +275,8 @@ int cli_open(struct cli *cli, struct err *err)
 
 struct passphrase_source cli_passphrase_source(const struct cli *cli)
 {
-	const char *command = cli->place ? config_get(cli->config, cli->place, "passphrase-command")
-	                                 : NULL;
-	return (struct passphrase_source){ cli->options.passphrase_file, command };
+	return (struct passphrase_source){ cli->options.passphrase_file,
+		                           cli_place_value(cli, "passphrase-command") };
 }
 
 static int unlock_with(struct cli *cli, struct secret *passphrase, struct err *err)
@@ -337,5 +343,7 @@ int cli_unlock(struct cli *cli, struct err *err)
 
 const struct progress *cli_progress(const struct cli *cli)
 {
-	return live_progress(!cli->options.quiet, cli->command == &cmd_backup ? "stored" : "fetched");
+	const char *moved = cli->command == &cmd_backup ? "stored"
+	                    : cli->command == &cmd_copy ? "copied" : "fetched";
+	return live_progress(!cli->options.quiet, moved);
 }

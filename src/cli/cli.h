@@ -46,6 +46,10 @@ int cli_open(struct cli *cli, struct err *err);
 int cli_find_vault(const struct cli *cli, const char *text, const struct config_section **place,
                    char **url, struct err *err);
 
+/* What the section in use says of the machine's side (state, keys, passphrase-command): a further
+ * vault is mostly a copy, and takes from [vault] what it does not say. NULL: nothing. */
+const char *cli_place_value(const struct cli *cli, const char *key);
+
 /* What a section (or NULL) says of its storage, and how to stop waiting for it. */
 void cli_storage_options(const struct cli *cli, const struct config_section *place,
                          struct backend_options *out);

@@ -91,8 +91,7 @@ static int choose_url(struct init *in, struct err *err)
 static int places(struct init *in, struct err *err)
 {
 	struct cli *cli = in->cli;
-	const char *state = cli->place ? config_get(cli->config, cli->place, "state") : NULL;
-	const char *keys = cli->place ? config_get(cli->config, cli->place, "keys") : NULL;
+	const char *state = cli_place_value(cli, "state"), *keys = cli_place_value(cli, "keys");
 	cli->state = state ? strdup(state) : paths_state(err);
 	cli->keys = keys ? strdup(keys) : paths_keys(err);
 	return cli->state && cli->keys ? 0 : err->code;

@@ -212,6 +212,12 @@ int stores_keep(struct stores *list, char **operands, size_t n, struct err *err)
 	return 0;
 }
 
+void stores_shorten(struct stores *list, size_t n)
+{
+	while (list->n > n)
+		entry_drop(&list->entries[--list->n]);
+}
+
 int stores_newest(struct cli *cli, const struct store_entry *entry, struct snapshot_info *out,
                   bool *found, struct err *err)
 {

@@ -52,6 +52,9 @@ const struct store_entry *stores_one(const struct stores *list, const char *patt
  * operand that means none. */
 int stores_keep(struct stores *list, char **operands, size_t n, struct err *err);
 
+/* Drop what is behind the first n. */
+void stores_shorten(struct stores *list, size_t n);
+
 /* The newest snapshot; *found is false if there is none. */
 int stores_newest(struct cli *cli, const struct store_entry *entry, struct snapshot_info *out,
                   bool *found, struct err *err);

@@ -13,6 +13,7 @@ enum { NAMES_MAX = 256 };
 #define NAMES_CHARTERS "charter/"
 #define NAMES_SLOTS "slots/"
 #define NAMES_KEYS "keys/"
+#define NAMES_PROBE "probe/"   /* what `vault test` puts and removes */
 
 const char *names_charter(char *out, uint64_t n);                        /* charter/00000002 */
 const char *names_slot(char *out, const uint8_t id[16]);

@@ -158,3 +158,82 @@ restores_from_second() {
 	[ -d "$T/keys2" ]
 	[ ! -e "$V" ]
 }
+
+# after_backup: crm in the vault, and [vault second], [vault third] that get copies each night
+after_backup() {
+	crm_vault
+	printf '[vault %s]\nurl = file://%s/%s\ncopy = after-backup\n' second "$T" second third "$T" third >>"$CONF"
+}
+
+@test "each night is copied to the vaults that ask for it" {
+	after_backup
+	printf '[vault fourth]\nurl = file://%s/fourth\n' "$T" >>"$CONF"
+	run -0 --separate-stderr hf backup
+	[[ $output == *"copied to vault second: "*"copied to vault third: "* ]]
+	diff -r "$V" "$T/second"
+	diff -r "$V" "$T/third"
+	[ ! -e "$T/fourth" ]
+	run -0 --separate-stderr hf backup --json
+	[ "$(grep -c copied_to <<<"$output")" = 2 ]
+	[ "$(json store <<<"$output")" = crm ]
+	diff -r "$V" "$T/second"
+	run -0 --separate-stderr hf backup -q
+	[ -z "$output$stderr" ]
+	run -0 hf backup -n
+	diff -r "$V" "$T/second"
+}
+
+@test "only what was backed up is copied" {
+	new_vault
+	database "$T/crm.db" 10
+	hf add -q crm "$T/crm.db"
+	hf backup -q
+	printf '[vault second]\nurl = file://%s/second\ncopy = after-backup\n' "$T" >>"$CONF"
+	database "$T/b.db" 10
+	hf add -q b "$T/b.db"
+	run -0 hf backup b
+	[ "$(objects "$T/second" /snapshots/ | wc -l)" = 1 ]
+	printf '[store bad]\ntype = command\ncommand = false\n' >>"$CONF"
+	run -3 hf backup
+	[ "$(objects "$T/second" /snapshots/ | wc -l)" = 4 ]
+}
+
+@test "a copy whose vault is away is no lost night, and is made up for" {
+	after_backup
+	sed -i "s,^url = file://$T/second,url = faulty://any=1+:unreachable/file://$T/second," "$CONF"
+	run -4 --separate-stderr hf backup
+	[[ $stderr == *"copy to vault second: "* ]]
+	[[ $stderr == *"hint: the backup itself is done; "*"'holdfast copy --to second'"* ]]
+	[[ $output == *"crm "*"snapshot 2"* ]]
+	[[ $output == *"copy FAILED to vault second"* ]]
+	diff -r "$V" "$T/third"
+	run -0 hf log
+	[[ $output == *"exit 4"*"copy to vault second"* ]]
+	run -4 --separate-stderr hf backup --json
+	[ "$(grep -c '"code":"unreachable"' <<<"$output")" = 1 ]
+	sed -i "s,faulty://any=1+:unreachable/,," "$CONF"
+	run -0 hf backup
+	diff -r "$V" "$T/second"
+}
+
+@test "damage that a copy finds outranks a copy that is late" {
+	after_backup
+	hf backup -q
+	echo x >>"$(objects "$T/second" /snapshots/00000001)"
+	run -20 --separate-stderr hf backup
+	[[ $stderr == *"snapshots/00000001: is another object in file://$T/second"* ]]
+}
+
+@test "when the first vault is away, the other one is named" {
+	after_backup
+	hf backup -q
+	sed -i "s,^url = file://$V,url = faulty://any=1+:unreachable/file://$V," "$CONF"
+	run -1 --separate-stderr hf backup
+	[[ $stderr == *"hint: is it reachable from here? The configuration has another one: --vault second" ]]
+	run -1 --separate-stderr with_pass restore crm --to "$T/out"
+	[[ $stderr == *"--vault second" ]]
+	run -0 with_pass restore crm --to "$T/out" --vault second
+	cmp "$T/out/crm.db" "$T/crm.db"
+	run -0 hf backup --vault second
+	[[ $output =~ ^crm\ +unchanged\ +snapshot\ 3\  ]]
+}

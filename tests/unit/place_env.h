@@ -5,7 +5,7 @@
  *     HOLDFAST_TEST_URL=s3://bucket/folder
  *     HOLDFAST_TEST_OPTIONS="endpoint=http://127.0.0.1:8000;credentials=FILE"
  *
- * The options are called as the members of struct backend_options.
+ * The options are called as the members of struct backend_options, or with '-' as in a configuration.
  */
 #ifndef PLACE_ENV_H
 #define PLACE_ENV_H
@@ -80,6 +80,8 @@ static inline bool place_env_one(struct backend_options *o, char *pair)
 	if (!value)
 		return false;
 	*value++ = '\0';
+	for (char *dash; (dash = strchr(pair, '-')) != NULL;)
+		*dash = '_';
 	for (size_t i = 0; i < sizeof place_env_members / sizeof *place_env_members; i++)
 		if (strcmp(place_env_members[i].name, pair) == 0) {
 			place_env_set(o, i, value);
