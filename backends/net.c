@@ -523,7 +523,6 @@ static const struct {
 	{ CURLE_UPLOAD_FAILED, ANSWERED },
 	{ CURLE_BAD_DOWNLOAD_RESUME, ANSWERED },
 	{ CURLE_SSH, ANSWERED },
-	{ CURLE_FAILED_INIT, REFUSED },      /* no host key or cipher in common */
 	{ CURLE_PEER_FAILED_VERIFICATION, REFUSED },
 	{ CURLE_SSL_CACERT_BADFILE, REFUSED },
 	{ CURLE_SSL_CERTPROBLEM, REFUSED },
@@ -539,8 +538,16 @@ static const struct {
 	{ CURLE_OPERATION_TIMEDOUT, UNREACHED },
 };
 
-static enum verdict judge_curl(CURLcode code)
+/* Of the ways in which no SSH session comes about only this one is a refusal: no method in common. */
+static bool is_kex_failure(const char *said)
 {
+	return strstr(said, "ssh session: -5,") != NULL;   /* LIBSSH2_ERROR_KEX_FAILURE */
+}
+
+static enum verdict judge_curl(CURLcode code, const char *said)
+{
+	if (code == CURLE_FAILED_INIT && is_kex_failure(said))
+		return REFUSED;
 	for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts; i++)
 		if (verdicts[i].code == code)
 			return verdicts[i].verdict;
@@ -555,7 +562,7 @@ static bool passes(long status)
 
 static enum verdict judge(struct net *n, const struct net_call *c, CURLcode result)
 {
-	enum verdict v = judge_curl(result);
+	enum verdict v = judge_curl(result, c->said);
 	if (v == UNREACHED && atomic_load(&n->reached))
 		return PASSING;
 	if (v != ANSWERED)
