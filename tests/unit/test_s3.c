@@ -627,6 +627,59 @@ static void a_session_token_is_sent_and_signed(void **state)
 	close_scripted(1);
 }
 
+static void an_expired_token_is_looked_for_anew(void **state)
+{
+	(void)state;
+	char got[8];
+	size_t len;
+	static const char *const script[] = {
+		XML("400 Bad Request", "<Error><Code>ExpiredToken</Code></Error>"), RANGE_HELLO, NULL
+	};
+	open_scripted(script);
+	(void)key_file("[default]\naws_access_key_id=AK2\naws_secret_access_key=topsecret\n", 0600);
+	assert_int_equal(storage_get(b, "a", 0, got, 8, &len, &err), 0);
+	assert_non_null(strstr(server.requests[0], "Credential=AK/"));
+	assert_non_null(strstr(server.requests[1], "Credential=AK2/"));
+	close_scripted(2);
+}
+
+static void an_overloaded_storage_is_asked_again(void **state)
+{
+	(void)state;
+	char got[8];
+	size_t len;
+	static const char *const script[] = {
+		XML("503 Slow Down", "<Error><Code>SlowDown</Code></Error>"),
+		XML("409 Conflict", "<Error><Code>OperationAborted</Code></Error>"), RANGE_HELLO, NULL
+	};
+	open_scripted(script);
+	assert_int_equal(storage_get(b, "a", 0, got, 8, &len, &err), 0);
+	assert_int_equal(len, 5);
+	close_scripted(3);
+}
+
+static void a_lock_is_asked_for_with_a_checksum(void **state)
+{
+	(void)state;
+	static const char *const script[] = { UNVERSIONED, OK_EMPTY, NULL };
+	struct backend_options o = { .timeout_s = 5, .lock_s = 3600, .storage_class = "STANDARD_IA" };
+	const struct backend_put put = { "packs/a", "hello", 5, BACKEND_NEW, true };
+	assert_true(scripted_start(&server, script));
+	o.endpoint = server.url;
+	o.credentials = key_file("[default]\naws_access_key_id=AK\naws_secret_access_key=s\n", 0600);
+	b = storage_open("s3://crm/v", &o, &err);
+	assert_non_null(b);
+	assert_int_equal(b->ops->put(b, &put, NULL, &err), 0);
+	static const char *const headers[] = {
+		"x-amz-object-lock-mode: GOVERNANCE\r\n", "x-amz-object-lock-retain-until-date: 2",
+		"x-amz-checksum-sha256: LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=\r\n",
+		"x-amz-storage-class: STANDARD_IA\r\n",
+	};
+	for (size_t i = 0; i < COUNT(headers); i++)
+		assert_non_null(strstr(server.requests[1], headers[i]));
+	close_scripted(2);
+}
+
 /* ---- where keys come from ---- */
 
 static void no_aws_environment(void)
@@ -774,6 +827,9 @@ int main(void)
 		cmocka_unit_test(a_listing_that_does_not_go_on_is_an_error),
 		cmocka_unit_test(a_portal_is_not_an_empty_bucket),
 		cmocka_unit_test(a_session_token_is_sent_and_signed),
+		cmocka_unit_test(an_expired_token_is_looked_for_anew),
+		cmocka_unit_test(an_overloaded_storage_is_asked_again),
+		cmocka_unit_test(a_lock_is_asked_for_with_a_checksum),
 		cmocka_unit_test(keys_are_looked_for_in_order),
 		cmocka_unit_test(an_ec2_machines_role_is_asked_for_with_a_token),
 		cmocka_unit_test(a_containers_keys_are_got_anew_before_they_expire),
