@@ -7,6 +7,13 @@ PREFIX  ?= /usr/local
 PKGS    := libsodium libzstd jansson libarchive sqlite3 libcurl inih expat
 VERSION := $(shell sed -n '1,/^\#\# \[/s/^\#\# \[\([^]]*\)\].*/\1/p' CHANGELOG.md 2>/dev/null | head -n 1)
 
+# the targets that build nothing do without them
+ifneq ($(filter-out clean help check,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(shell pkg-config --exists $(PKGS) 2>/dev/null && echo all),all)
+$(error what Holdfast is built from is missing: run scripts/install-deps)
+endif
+endif
+
 WERROR  ?= -Werror
 WARN    := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wformat=2 -Wcast-qual -Wwrite-strings -Wnull-dereference -Wswitch-enum $(WERROR)
@@ -119,6 +126,8 @@ bench-month: all tools   ## thirty nights at 6 % page churn: what is uploaded, f
 	@scripts/bench-month
 bench-fleet: all tools   ## a thousand databases of 1 MiB
 	@scripts/bench-fleet
+bench-s3: all tools      ## beside restic on a Ceph gateway, near and behind 100 ms
+	@scripts/bench-s3
 bench-memory: all tools  ## peak memory at 1 and 8 GiB
 	@scripts/bench-memory
 
@@ -132,11 +141,11 @@ clean:                   ## remove build/
 	rm -rf $(BUILD)
 
 help:                    ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1 /p' $(firstword $(MAKEFILE_LIST)) | \
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1 /p' $(firstword $(MAKEFILE_LIST)) | \
 		while read -r target what; do printf '%-13s %s\n' "$$target" "$$what"; done
 
 -include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT_AID:.o=.d) \
 	$(patsubst %.c,$(BUILD)/%.d,$(wildcard tests/unit/*.c tests/tools/*.c tests/fuzz/*.c))
 .SECONDARY:
 .PHONY: all unit-tests tools torture-tests fuzzers test check asan-build asan tsan torture fuzz cover \
-	bench bench-month bench-fleet bench-memory install clean help
+	bench bench-month bench-fleet bench-memory bench-s3 install clean help

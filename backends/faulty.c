@@ -6,7 +6,8 @@
  *     faulty:///memory://x                                no rules: only counts
  *
  *     rules  = [ rule { "," rule } ]
- *     rule   = op "=" when ":" fault  |  "seed=" number  |  "delay=" milliseconds of every call
+ *     rule   = op "=" when ":" fault  |  "seed=" number
+ *            | "delay=" milliseconds of every call, which makes it a remote storage
  *     op     = put | get | stat | list | remove | any
  *     when   = N    the Nth call of that op, from 1 (of any: the Nth call of all)
  *            | N+   that one and every later one
@@ -454,7 +455,7 @@ static int set_up(struct faulty *f, const struct backend_options *options, struc
 	f->inner = storage_open(slash + 1, options, err);
 	if (!f->inner)
 		return err->code;
-	f->base.remote = f->inner->remote;
+	f->base.remote = f->inner->remote || f->delay_ms > 0;
 	f->base.connections = f->inner->connections;
 	f->tally = get_tally(location);
 	return f->tally ? 0 : err_set(err, ERR_NOMEM, "out of memory");

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,19 +55,17 @@ struct net {
 	pthread_t thread;
 	bool running;
 	pthread_mutex_t lock;          /* over all below */
-	pthread_cond_t bulk_free;
 	struct attempt *queued;        /* not yet with curl */
 	struct attempt *active;
 	bool ending;
 	CURL *spare[EASY_SPARE_MAX];
 	unsigned n_spare;
-	unsigned bulk_now;
 	int64_t clock_ahead_s;
 
 	struct rate up, down;          /* the driving thread's */
 	atomic_bool reached;           /* something answered once */
 
-	unsigned bulk_max;
+	sem_t bulk;                    /* calls at once that move much */
 	long connect_timeout_s, stall_timeout_s;
 	int64_t timeout_ns;
 	const volatile sig_atomic_t *stop;
@@ -673,23 +672,6 @@ static bool is_bulk(const struct net_call *c)
 	return (c->body && c->body_len >= NET_BULK_BYTES) || (c->out && c->cap >= NET_BULK_BYTES);
 }
 
-static void bulk_begin(struct net *n)
-{
-	pthread_mutex_lock(&n->lock);
-	while (n->bulk_now >= n->bulk_max)
-		pthread_cond_wait(&n->bulk_free, &n->lock);
-	n->bulk_now++;
-	pthread_mutex_unlock(&n->lock);
-}
-
-static void bulk_end(struct net *n)
-{
-	pthread_mutex_lock(&n->lock);
-	n->bulk_now--;
-	pthread_cond_signal(&n->bulk_free);
-	pthread_mutex_unlock(&n->lock);
-}
-
 int net_do(struct net *n, struct net_call *call, struct err *err)
 {
 	/* always looked at */
@@ -699,11 +681,11 @@ int net_do(struct net *n, struct net_call *call, struct err *err)
 			break;
 		}
 	bool bulk = is_bulk(call);
-	if (bulk)
-		bulk_begin(n);
+	while (bulk && sem_wait(&n->bulk) != 0)
+		;   /* EINTR */
 	int rc = do_all(n, call, err);
 	if (bulk)
-		bulk_end(n);
+		sem_post(&n->bulk);
 	return rc == 0 || !call->object ? rc : err_wrap(err, "%s", call->object);
 }
 
@@ -751,7 +733,6 @@ static bool keep(char **out, const char *text)
 static bool copy_options(struct net *n, const struct backend_options *o, const char *protocols,
                          const char *host)
 {
-	n->bulk_max = o->connections ? o->connections : BULK_AUTO;
 	n->connect_timeout_s = o->connect_timeout_s ? (long)o->connect_timeout_s : CONNECT_TIMEOUT_S;
 	n->stall_timeout_s = o->stall_timeout_s ? (long)o->stall_timeout_s : STALL_TIMEOUT_S;
 	n->timeout_ns = (int64_t)(o->timeout_s ? o->timeout_s : TIMEOUT_S) * NS;
@@ -783,7 +764,7 @@ struct net *net_new(const struct backend_options *options, const char *protocols
 		return NULL;
 	}
 	pthread_mutex_init(&n->lock, NULL);
-	pthread_cond_init(&n->bulk_free, NULL);
+	sem_init(&n->bulk, 0, options->connections ? options->connections : BULK_AUTO);
 	int rc = copy_options(n, options, protocols, host) ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 	if (rc == 0)
 		rc = rate_parse(&n->up, options->limit_up, err);
@@ -812,7 +793,7 @@ void net_free(struct net *n)
 		curl_easy_cleanup(n->spare[--n->n_spare]);
 	if (n->multi)
 		curl_multi_cleanup(n->multi);
-	pthread_cond_destroy(&n->bulk_free);
+	sem_destroy(&n->bulk);
 	pthread_mutex_destroy(&n->lock);
 	free(n->protocols);
 	free(n->host);

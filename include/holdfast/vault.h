@@ -57,6 +57,24 @@ int vault_init(const struct vault_options *options, const struct vault_init_opti
 struct vault *vault_open(const struct vault_options *options, struct err *err);
 void vault_free(struct vault *v);
 
+/*
+ * Copies: from vault_use_copies on, what is damaged or gone is read from elsewhere: from an older
+ * version that the storage keeps, or from mirrors: other places of the same vault, which are not asked
+ * before they are needed. For restores; who checks a vault wants to know how this one is. To be
+ * called before other threads use the handle. vault_add_mirror: `label` is what users call the
+ * place. ERR_NOMEM, ERR_LIMIT, what opening storage gives.
+ */
+int vault_use_copies(struct vault *v, struct err *err);
+int vault_add_mirror(struct vault *v, const char *label, const char *url,
+                     const struct backend_options *storage, struct err *err);
+
+/* Something that should be there is not listed: list the mirrors too from now on. False if they are
+ * listed already, or there is none. */
+bool vault_list_mirrors(struct vault *v);
+
+/* What was read from copies since the last call, as an error to be told; false: nothing. */
+bool vault_copies_used(struct vault *v, struct err *told);
+
 /* Get the recovery secret with the passphrase. ERR_KEY if it is wrong; ERR_ABSENT if there is no
  * slot; ERR_CORRUPT, ERR_FORK if the slot does not belong to this vault. */
 int vault_unlock(struct vault *v, const char *passphrase, size_t len, struct err *err);

@@ -69,15 +69,28 @@ static struct counts count_all(const struct backup_report *r)
 	return all;
 }
 
+/* The worst that befell the copies. */
+static enum exit_code copies_exit(const struct backup_report *r)
+{
+	enum exit_code worst = r->copies_failed ? EXIT_DEGRADED : EXIT_DONE;
+	for (size_t i = 0; i < r->n_copies; i++)
+		if (r->copies[i].sum.problems || r->copies[i].err.code == ERR_FORK)
+			worst = EXIT_DAMAGE;
+		else if (r->copies[i].err.code != ERR_NONE && worst == EXIT_DONE)
+			worst = EXIT_DEGRADED;
+	return worst;
+}
+
 enum exit_code backup_report_exit(const struct backup_report *r)
 {
 	struct counts c = count_all(r);
 	if (c.failed)
 		return c.stores > 1 ? EXIT_SOME_FAILED : exit_code_of(c.first_failure);
 	/* committed, but two histories were found where there may be one: nobody must overlook it */
-	if (c.forked)
+	enum exit_code copies = copies_exit(r);
+	if (c.forked || copies == EXIT_DAMAGE)
 		return EXIT_DAMAGE;
-	return c.warned ? EXIT_DEGRADED : EXIT_DONE;
+	return c.warned ? EXIT_DEGRADED : copies;
 }
 
 static struct err missing_message(const struct plan_group *g)
@@ -137,6 +150,9 @@ void backup_report_messages(const struct backup_report *r)
 	}
 	for (size_t i = 0; i < r->plan->n; i++)
 		store_messages(r, i);
+	for (size_t i = 0; i < r->n_copies; i++)
+		if (r->copies[i].err.code != ERR_NONE)
+			output_error(&r->copies[i].err);
 }
 
 static int print_store(const struct backup_report *r, struct table *t, size_t i, struct err *err)
@@ -198,6 +214,18 @@ static int print_group(const struct backup_report *r, struct table *t, const str
 	return 0;
 }
 
+static void print_copies(const struct backup_report *r)
+{
+	for (size_t i = 0; i < r->n_copies; i++) {
+		const struct backup_copy *c = &r->copies[i];
+		char size[TEXT_MAX], took[TEXT_MAX];
+		printf("%s to vault %s: %" PRIu64 " object%s, %s, %s\n",
+		       c->err.code != ERR_NONE ? "copy FAILED" : "copied", c->to, c->sum.objects,
+		       c->sum.objects == 1 ? "" : "s", text_size(size, c->sum.bytes),
+		       text_took(took, c->duration_ms));
+	}
+}
+
 int backup_report_print(const struct backup_report *r, bool all, struct err *err)
 {
 	AUTO(table) t = table_new("lllrrr", err);
@@ -213,6 +241,7 @@ int backup_report_print(const struct backup_report *r, bool all, struct err *err
 		printf("%zu of %zu stores %s: %s read, %s stored, %s\n", c.stores - c.failed,
 		       c.stores, r->dry_run ? "looked at" : "done", text_size(read, c.read),
 		       text_size(stored, c.stored), text_took(took, r->duration_ms));
+	print_copies(r);
 	return 0;
 }
 
@@ -250,6 +279,18 @@ static int group_json(const struct backup_report *r, const struct plan_group *g,
 	return warning_json(&e, g->section->name, err);
 }
 
+static int copy_json(const struct backup_copy *c, struct err *err)
+{
+	json_t *j = c->err.code != ERR_NONE ? output_json_error(&c->err, NULL) : json_object();
+	json_t *what = json_pack("{s:o, s:I, s:I, s:I, s:I}", "copied_to", output_json_text(c->to),
+	                         "objects", (json_int_t)c->sum.objects, "bytes",
+	                         (json_int_t)c->sum.bytes, "problems", (json_int_t)c->sum.problems,
+	                         "duration_ms", (json_int_t)c->duration_ms);
+	json_object_update(j, what);
+	json_decref(what);
+	return output_json(j, err);
+}
+
 /* notes first, so that the output ends with an object for each store */
 int backup_report_json(const struct backup_report *r, struct err *err)
 {
@@ -259,6 +300,9 @@ int backup_report_json(const struct backup_report *r, struct err *err)
 	for (size_t i = 0; i < r->plan->n; i++)
 		if (r->results[i].warning.code != ERR_NONE &&
 		    warning_json(&r->results[i].warning, store_name(r, i), err) != 0)
+			return err->code;
+	for (size_t i = 0; i < r->n_copies; i++)
+		if (copy_json(&r->copies[i], err) != 0)
 			return err->code;
 	for (size_t i = 0; i < r->plan->n; i++)
 		if (output_json(store_json(r, i), err) != 0)
@@ -283,7 +327,7 @@ static json_t *run_store(const char *name, const struct err *failure,
 	return j;
 }
 
-/* What was said of fleets as a whole. */
+/* What was said of fleets as a whole, and of copies. */
 static json_t *run_notes(const struct backup_report *r)
 {
 	json_t *notes = json_array();
@@ -294,6 +338,9 @@ static json_t *run_notes(const struct backup_report *r)
 		struct err e = missing_message(g);
 		json_array_append_new(notes, output_json_text(e.msg));
 	}
+	for (size_t i = 0; i < r->n_copies; i++)
+		if (r->copies[i].err.code != ERR_NONE)
+			json_array_append_new(notes, output_json_text(r->copies[i].err.msg));
 	return notes;
 }
 

@@ -7,13 +7,25 @@
 #include <stdint.h>
 
 #include "cli/exit_code.h"
+#include "holdfast/copy.h"
 
 struct backup_result;
 struct plan;
 
+/* What became of a copy to another vault. */
+struct backup_copy {
+	const char *to;                  /* the vault's name in the configuration */
+	struct err err;                  /* code not 0: not done, or not all of it */
+	struct copy_result sum;
+	uint64_t duration_ms;
+};
+
 struct backup_report {
 	const struct plan *plan;
 	struct backup_result *results;   /* one for each store of the plan */
+	struct backup_copy *copies;      /* owned by who made the report */
+	size_t n_copies;
+	bool copies_failed;              /* all of them, before any began */
 	uint64_t duration_ms;
 	bool dry_run, accepted;          /* accepted: vanished files are gone on purpose */
 	enum exit_code exit;

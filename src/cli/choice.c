@@ -45,7 +45,7 @@ int choice_open(struct cli *cli, const char *operand, struct choice *out, struct
 	if (stores_parse_spec(operand, &spec, err) != 0 || cli_open(cli, err) != 0 ||
 	    cli_unlock(cli, err) != 0)
 		return err->code;
-	AUTO(stores) list = stores_load(cli, STORES_AS_THEY_ARE, err);
+	AUTO(stores) list = stores_load_holding(cli, spec.store, err);
 	const struct store_entry *store = list ? stores_one(list, spec.store, err) : NULL;
 	if (!store || choice_select(cli, store, spec.snapshot, &out->snapshot, err) != 0)
 		return err->code;

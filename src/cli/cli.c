@@ -3,16 +3,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/config_file.h"
+#include "cli/config_storage.h"
 #include "cli/live.h"
 #include "cli/nearest.h"
 #include "cli/output.h"
 #include "cli/paths.h"
+#include "cli/stop.h"
 #include "cli/terminal.h"
+#include "cli/when.h"
 #include "crypto/secret.h"
+#include "holdfast/backend.h"
 #include "holdfast/err.h"
 #include "holdfast/vault.h"
 
@@ -107,32 +112,49 @@ static int no_place(const struct cli *cli, struct err *err)
 	                "begin with 'holdfast init --vault URL', or name one with --vault URL");
 }
 
-/* Sets s->url, and s->place if the configuration knows that vault. */
+static bool is_address(const char *text)
+{
+	return strstr(text, "://") || *text == '/' || *text == '.';
+}
+
+int cli_find_vault(const struct cli *cli, const char *text, const struct config_section **place,
+                   char **url, struct err *err)
+{
+	const struct config_section *named = is_address(text) ? NULL
+	                                     : config_find(cli->config, CONFIG_VAULT, text);
+	if (!named && !is_address(text))
+		return unknown_vault(cli, text, err);
+	*url = cli_url_of(named ? config_get(cli->config, named, "url") : text, err);
+	if (!*url)
+		return err->code;
+	*place = named ? named : vault_by_url(cli->config, *url);
+	return 0;
+}
+
+/* Sets cli->url, and cli->place if the configuration knows that vault. */
 static int choose(struct cli *cli, struct err *err)
 {
 	const char *asked = cli->options.vault ? cli->options.vault : getenv("HOLDFAST_VAULT");
-	const char *text = asked;
-	if (!asked || !*asked) {
-		cli->place = config_find(cli->config, CONFIG_VAULT, "");
-		if (!cli->place)
-			return no_place(cli, err);
-	} else if (!strstr(asked, "://") && *asked != '/' && *asked != '.') {
-		cli->place = config_find(cli->config, CONFIG_VAULT, asked);
-		if (!cli->place)
-			return unknown_vault(cli, asked, err);
-	}
-	if (cli->place)
-		text = config_get(cli->config, cli->place, "url");
-	cli->url = cli_url_of(text, err);
-	if (cli->url && !cli->place)
-		cli->place = vault_by_url(cli->config, cli->url);
+	if (asked && *asked)
+		return cli_find_vault(cli, asked, &cli->place, &cli->url, err);
+	cli->place = config_find(cli->config, CONFIG_VAULT, "");
+	if (!cli->place)
+		return no_place(cli, err);
+	cli->url = cli_url_of(config_get(cli->config, cli->place, "url"), err);
 	return cli->url ? 0 : err->code;
+}
+
+const char *cli_place_value(const struct cli *cli, const char *key)
+{
+	const struct config_section *first = config_find(cli->config, CONFIG_VAULT, "");
+	const char *value = cli->place ? config_get(cli->config, cli->place, key) : NULL;
+	return value || !cli->place || !first ? value : config_get(cli->config, first, key);
 }
 
 static char *value_or(const struct cli *cli, const char *key, char *(*fallback)(struct err *),
                       struct err *err)
 {
-	const char *value = cli->place ? config_get(cli->config, cli->place, key) : NULL;
+	const char *value = cli_place_value(cli, key);
 	if (!value)
 		return fallback(err);
 	char *copy = strdup(value);
@@ -153,31 +175,108 @@ int cli_place(struct cli *cli, struct err *err)
 	return !cli->keys && err->code == ERR_NOMEM ? err->code : 0;
 }
 
-int cli_open(struct cli *cli, struct err *err)
+void cli_storage_options(const struct cli *cli, const struct config_section *place,
+                         struct backend_options *out)
 {
-	if (cli->vault)
+	config_backend_options(cli->config, place, out);
+	out->stop = stop_flag();
+}
+
+/* Storage without versions would show the present and call it the past. */
+static int set_as_of(const struct cli *cli, struct backend_options *out, struct err *err)
+{
+	const char *text = cli->options.as_of, *name = cli->command->name;
+	if (!text)
 		return 0;
-	if (cli_place(cli, err) != 0)
+	if (!when_since(text, (int64_t)time(NULL), &out->as_of_s)) {
+		err_set(err, ERR_INVALID, "%s: '%.100s' is not a time", name, text);
+		return err_hint(err, "for example yesterday, 7d, 2026-11-22 or 2026-11-22T02:15");
+	}
+	if (strncmp(cli->url, "s3://", 5) == 0)
+		return 0;
+	err_set(err, ERR_INVALID, "%s: --as-of needs storage that keeps versions: s3", name);
+	return err_hint(err, "an earlier snapshot is STORE@TIME");
+}
+
+/* One that cannot be opened is one less: the vault itself may be whole. */
+static int add_mirror(struct cli *cli, const struct config_section *place, struct err *err)
+{
+	struct backend_options storage;
+	struct err why;
+	char *url = cli_url_of(config_get(cli->config, place, "url"), err);
+	if (!url)
 		return err->code;
-	/* a vault that only its address names is one to read from, except for backup itself */
-	bool bare = !cli->place && cli->command != &cmd_backup;
-	struct vault_options options = { .url = cli->url, .state_dir = bare ? NULL : cli->state,
-		                         .keys_dir = cli->keys };
-	cli->vault = vault_open(&options, err);
-	if (cli->vault)
+	cli_storage_options(cli, place, &storage);
+	int rc = strcmp(url, cli->url) == 0 ? 0
+	         : vault_add_mirror(cli->vault, *place->name ? place->name : url, url, &storage, &why);
+	if (rc != 0)
+		output_error(&why);
+	free(url);
+	return 0;
+}
+
+static int add_mirrors(struct cli *cli, struct err *err)
+{
+	if (!cli->command->falls_back || cli->options.as_of)
 		return 0;
+	if (vault_use_copies(cli->vault, err) != 0)
+		return err->code;
+	for (size_t i = 0; i < cli->config->n; i++)
+		if (cli->config->sections[i].kind == CONFIG_VAULT &&
+		    add_mirror(cli, &cli->config->sections[i], err) != 0)
+			return err->code;
+	return 0;
+}
+
+/* Another vault of the configuration that may answer where this one does not. */
+static const struct config_section *another_vault(const struct cli *cli)
+{
+	for (size_t i = 0; i < cli->config->n; i++) {
+		const struct config_section *s = &cli->config->sections[i];
+		if (s->kind == CONFIG_VAULT && s != cli->place && *s->name)
+			return s;
+	}
+	return NULL;
+}
+
+static int cannot_open(struct cli *cli, struct err *err)
+{
+	const struct config_section *other = another_vault(cli);
+	bool away = err->code == ERR_ABSENT || err->code == ERR_UNREACHABLE || err->code == ERR_IO;
 	cli->no_vault = err->code == ERR_ABSENT;
+	if (other && away)
+		return err_hint(err, "is it reachable from here? The configuration has another one: "
+		                "--vault %s", other->name);
 	if (cli->no_vault && !err->hint[0])
 		err_hint(err,
 		         "check the path; a new vault is made with 'holdfast init --vault URL'");
 	return err->code;
 }
 
+int cli_open(struct cli *cli, struct err *err)
+{
+	struct backend_options storage;
+	if (cli->vault)
+		return 0;
+	if (cli_place(cli, err) != 0)
+		return err->code;
+	cli_storage_options(cli, cli->place, &storage);
+	if (set_as_of(cli, &storage, err) != 0)
+		return err->code;
+	/* a vault that only its address names is one to read from, except for backup itself; and the past
+	 * is no reason to forget how far the vault has come */
+	bool bare = (!cli->place && cli->command != &cmd_backup) || cli->options.as_of;
+	struct vault_options options = { .url = cli->url, .storage = &storage,
+		                         .state_dir = bare ? NULL : cli->state,
+		                         .keys_dir = cli->keys };
+	cli->vault = vault_open(&options, err);
+	return cli->vault ? add_mirrors(cli, err) : cannot_open(cli, err);
+}
+
 struct passphrase_source cli_passphrase_source(const struct cli *cli)
 {
-	const char *command = cli->place ? config_get(cli->config, cli->place, "passphrase-command")
-	                                 : NULL;
-	return (struct passphrase_source){ cli->options.passphrase_file, command };
+	return (struct passphrase_source){ cli->options.passphrase_file,
+		                           cli_place_value(cli, "passphrase-command") };
 }
 
 static int unlock_with(struct cli *cli, struct secret *passphrase, struct err *err)
@@ -244,5 +343,7 @@ int cli_unlock(struct cli *cli, struct err *err)
 
 const struct progress *cli_progress(const struct cli *cli)
 {
-	return live_progress(!cli->options.quiet, cli->command == &cmd_backup ? "stored" : "fetched");
+	const char *moved = cli->command == &cmd_backup ? "stored"
+	                    : cli->command == &cmd_copy ? "copied" : "fetched";
+	return live_progress(!cli->options.quiet, moved);
 }

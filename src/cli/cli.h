@@ -13,6 +13,7 @@
 #include "cli/options.h"
 #include "cli/passphrase.h"
 
+struct backend_options;
 struct command;
 struct err;
 struct progress;
@@ -39,6 +40,19 @@ int cli_place(struct cli *cli, struct err *err);
 
 /* Open it. */
 int cli_open(struct cli *cli, struct err *err);
+
+/* A vault that a NAME|URL means: *place is its section, or NULL if the configuration does not know
+ * it; *url is to be freed. ERR_INVALID, ERR_NOMEM. */
+int cli_find_vault(const struct cli *cli, const char *text, const struct config_section **place,
+                   char **url, struct err *err);
+
+/* What the section in use says of the machine's side (state, keys, passphrase-command): a further
+ * vault is mostly a copy, and takes from [vault] what it does not say. NULL: nothing. */
+const char *cli_place_value(const struct cli *cli, const char *key);
+
+/* What a section (or NULL) says of its storage, and how to stop waiting for it. */
+void cli_storage_options(const struct cli *cli, const struct config_section *place,
+                         struct backend_options *out);
 
 /* Get the recovery secret, if the vault is not unlocked yet. ERR_KEY without passphrase. */
 int cli_unlock(struct cli *cli, struct err *err);

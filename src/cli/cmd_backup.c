@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "base/json.h"
+#include "cli/after_backup.h"
 #include "cli/backup_report.h"
 #include "cli/cli.h"
 #include "cli/command.h"
@@ -86,6 +87,17 @@ static int report(struct cli *cli, struct backup_report *r, struct err *err)
 	return (int)r->exit;
 }
 
+/* The night's work is done, whatever becomes of its copies. */
+static void copy_elsewhere(struct cli *cli, struct backup_report *r)
+{
+	struct err why = { 0 };
+	if (*stop_flag() || after_backup(cli, r, &why) == 0)
+		return;
+	r->copies_failed = true;
+	err_wrap(&why, "copy to other vaults");
+	output_error(&why);
+}
+
 static int run(struct cli *cli, struct err *err)
 {
 	if (cli_open(cli, err) != 0)
@@ -98,7 +110,10 @@ static int run(struct cli *cli, struct err *err)
 	r.results = calloc(plan->n + 1, sizeof *r.results);
 	int rc = r.results ? run_plan(cli, &r, err) : err_set(err, ERR_NOMEM, "out of memory");
 	if (rc == 0)
+		copy_elsewhere(cli, &r);
+	if (rc == 0)
 		rc = report(cli, &r, err);
+	free(r.copies);
 	free(r.results);
 	return rc;
 }

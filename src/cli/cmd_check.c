@@ -154,5 +154,6 @@ const struct command cmd_check = {
 	         "reads the packs and verifies their hashes and, with a passphrase, opens them and\n"
 	         "recomputes the sums of the newest snapshots. Exit status 20: problems were found.\n",
 	.options = options,
+	.reads = true,
 	.run = run,
 };

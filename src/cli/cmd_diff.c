@@ -91,5 +91,7 @@ const struct command cmd_diff = {
 	.usage = "STORE@SNAPSHOT [STORE@SNAPSHOT|SNAPSHOT]",
 	.about = "List what is different in the second snapshot (the default: the latest):\n"
 	         "  +  added    -  removed    M  content changed    U  only owner, mode or time changed\n",
+	.reads = true,
+	.falls_back = true,
 	.run = run,
 };

@@ -204,5 +204,7 @@ const struct command cmd_dump = {
 	         "The database then lies in a memory file system while it is read (/dev/shm, or --temp).\n"
 	         "What was written is the snapshot only if the exit status is 0 or 4.\n",
 	.options = options,
+	.reads = true,
+	.falls_back = true,
 	.run = run,
 };

@@ -17,6 +17,7 @@
 #include "cli/terminal.h"
 #include "crypto/secret.h"
 #include "crypto/words.h"
+#include "holdfast/backend.h"
 #include "holdfast/err.h"
 #include "holdfast/vault.h"
 
@@ -52,36 +53,45 @@ static int parse_cost(const char *text, struct vault_init_options *out, struct e
 	return err_hint(err, "the default is 3:65536 for a generated code, 3:262144 else");
 }
 
+static int nothing_named(struct err *err)
+{
+	err_set(err, ERR_INVALID, "init: no vault is named");
+	return err_hint(err, "for example 'holdfast init --vault /srv/vault'");
+}
+
+/* The section that the user means, by name, address or, with nothing said, as the only one. Here a
+ * name that is none of the configuration is a folder's. */
+static int find_place(struct cli *cli, const char *asked, struct err *err)
+{
+	const struct config_section *named = config_find(cli->config, CONFIG_VAULT, asked ? asked : "");
+	char *url = cli_url_of(named ? config_get(cli->config, named, "url") : asked, err);
+	int rc = url ? cli_find_vault(cli, url, &cli->place, &cli->url, err) : err->code;
+	free(url);
+	return rc;
+}
+
 /* A configuration that names another vault is somebody's work. */
 static int choose_url(struct init *in, struct err *err)
 {
 	struct cli *cli = in->cli;
 	const struct config_section *vault = config_find(cli->config, CONFIG_VAULT, "");
-	const char *configured = vault ? config_get(cli->config, vault, "url") : NULL;
 	const char *asked = cli->options.vault;
-	in->has_vault_section = vault != NULL;
-	cli->place = vault;
-	if (!asked && !configured) {
-		err_set(err, ERR_INVALID, "init: no vault is named");
-		return err_hint(err, "for example 'holdfast init --vault /srv/vault'");
-	}
-	cli->url = cli_url_of(asked ? asked : configured, err);
-	char *other = cli->url && configured ? cli_url_of(configured, err) : NULL;
-	if (!cli->url)
+	if (!asked && !vault)
+		return nothing_named(err);
+	if (find_place(cli, asked, err) != 0)
 		return err->code;
-	bool differs = other && strcmp(other, cli->url) != 0;
-	free(other);
-	if (!differs)
+	in->has_vault_section = cli->place != NULL;
+	if (cli->place || !vault)
 		return 0;
-	err_set(err, ERR_EXISTS, "init: %s names another vault: %s", cli->config->path, configured);
+	err_set(err, ERR_EXISTS, "init: %s names another vault: %s", cli->config->path,
+	        config_get(cli->config, vault, "url"));
 	return err_hint(err, "name another configuration file with -c");
 }
 
 static int places(struct init *in, struct err *err)
 {
 	struct cli *cli = in->cli;
-	const char *state = cli->place ? config_get(cli->config, cli->place, "state") : NULL;
-	const char *keys = cli->place ? config_get(cli->config, cli->place, "keys") : NULL;
+	const char *state = cli_place_value(cli, "state"), *keys = cli_place_value(cli, "keys");
 	cli->state = state ? strdup(state) : paths_state(err);
 	cli->keys = keys ? strdup(keys) : paths_keys(err);
 	return cli->state && cli->keys ? 0 : err->code;
@@ -272,8 +282,10 @@ static int make_vault(struct init *in, struct err *err)
 {
 	struct cli *cli = in->cli;
 	char machine[65];
-	struct vault_options place = { .url = cli->url, .state_dir = cli->state,
-		                       .keys_dir = cli->keys };
+	struct backend_options storage;
+	struct vault_options place = { .url = cli->url, .storage = &storage,
+		                       .state_dir = cli->state, .keys_dir = cli->keys };
+	cli_storage_options(cli, cli->place, &storage);
 	in->how.machine = machine_name(machine);
 	in->how.passphrase = (const char *)in->passphrase->bytes;
 	in->how.passphrase_len = in->passphrase->len;

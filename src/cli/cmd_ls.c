@@ -107,5 +107,7 @@ const struct command cmd_ls = {
 	.about = "List the files of a snapshot: mode, owner, size, time, path. -v adds the recorded facts.\n"
 	         "SNAPSHOT is a number, 'latest' (the default), 'yesterday' or a time such as 2026-11-22\n"
 	         "or 2026-11-22T02:15: the newest snapshot not younger than it.\n",
+	.reads = true,
+	.falls_back = true,
 	.run = run,
 };

@@ -72,5 +72,6 @@ const struct command cmd_rescue = {
 	         "check it with the database's own tools. Where a snapshot is left, restore is better.\n"
 	         "Exit status 4 when files were rebuilt.\n",
 	.options = options,
+	.reads = true,
 	.run = run,
 };

@@ -188,5 +188,7 @@ const struct command cmd_restore = {
 	         "SNAPSHOT is a number, 'latest', 'yesterday' or a time (2026-11-22T02:15).\n",
 	.options = options,
 	.changes = true,
+	.reads = true,
+	.falls_back = true,
 	.run = run,
 };

@@ -85,5 +85,7 @@ const struct command cmd_snapshots = {
 	.about = "List the snapshots of the named stores, or of all, oldest first. NEW is what the\n"
 	         "snapshot added to the vault, TO FETCH what a restore of it reads at most.\n"
 	         "Names of stores that are not in the configuration need the passphrase.\n",
+	.reads = true,
+	.falls_back = true,
 	.run = run,
 };

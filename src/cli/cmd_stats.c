@@ -94,5 +94,6 @@ const struct command cmd_stats = {
 	.usage = "[STORE|PATTERN...]",
 	.about = "For each store: its snapshots by kind, what they stored in all and each on average, and\n"
 	         "what a restore of the newest fetches at most.\n",
+	.reads = true,
 	.run = run,
 };

@@ -14,6 +14,8 @@ struct command {
 	const char *about;                   /* the text of --help */
 	const struct option_spec *options;   /* its own, ended by a NULL name, or NULL */
 	bool changes;                        /* has -n/--dry-run */
+	bool reads;                          /* has --as-of */
+	bool falls_back;                     /* what is damaged or gone is read from other vaults */
 	/* An enum exit_code, or a negative enum err_code with *err, which main.c prints. */
 	int (*run)(struct cli *cli, struct err *err);
 };
@@ -23,6 +25,7 @@ extern const struct command *const commands[];
 const struct command *command_find(const char *name);
 
 extern const struct command cmd_init, cmd_add, cmd_backup, cmd_snapshots, cmd_ls, cmd_restore,
-	cmd_dump, cmd_check, cmd_diff, cmd_stats, cmd_log, cmd_rescue, cmd_version, cmd_help;
+	cmd_dump, cmd_check, cmd_copy, cmd_status, cmd_vault, cmd_diff, cmd_stats, cmd_log, cmd_rescue,
+	cmd_version, cmd_help;
 
 #endif

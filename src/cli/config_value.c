@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/rate.h"
 #include "cli/nearest.h"
 #include "cli/when.h"
 #include "holdfast/err.h"
@@ -55,6 +56,53 @@ static bool unit(const char *text, uint64_t *out)
 	return *out >= 256 && *out <= 65536 && (*out & (*out - 1)) == 0;
 }
 
+static bool connections(const char *text, uint64_t *out)
+{
+	*out = 0;
+	return strcmp(text, "auto") == 0 || (digits(text, 32, out) && *out >= 1);
+}
+
+/* One of two words; the number is 1 for the second. */
+static bool one_of(const char *text, const char *first, const char *second, uint64_t *out)
+{
+	*out = strcmp(text, second) == 0;
+	return *out || strcmp(text, first) == 0;
+}
+
+/* The BASE64 of a SHA-256 has 43 characters and one '=' at its end. */
+static bool pin(const char *text)
+{
+	static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char prefix[] = "sha256//";
+	const char *hash = text + sizeof prefix - 1;
+	return strncmp(text, prefix, sizeof prefix - 1) == 0 && strspn(hash, base64) == 43 &&
+	       strcmp(hash + 43, "=") == 0;
+}
+
+static const char lock_compliance[] = "compliance", lock_governance[] = "governance";
+
+bool config_value_is_compliance(const char *text)
+{
+	return strncmp(text, lock_compliance, sizeof lock_compliance - 1) == 0;
+}
+
+static bool lock(const char *text, uint64_t *out)
+{
+	size_t len = config_value_is_compliance(text) ? sizeof lock_compliance - 1
+	             : strncmp(text, lock_governance, sizeof lock_governance - 1) == 0
+	                 ? sizeof lock_governance - 1 : 0;
+	*out = 0;
+	return len > 0 && (text[len] == ' ' || text[len] == '\t') &&
+	       when_duration(text + len, out) && *out > 0;
+}
+
+static bool rate(const char *text)
+{
+	struct rate ignored_rate;
+	struct err ignored;
+	return *text && rate_parse(&ignored_rate, text, &ignored) == 0;
+}
+
 static bool known_type(const char *text)
 {
 	for (const char *const *t = config_value_types; *t; t++)
@@ -76,6 +124,13 @@ static bool parse(enum config_value kind, const char *text, uint64_t *out)
 	case VALUE_COUNT: return digits(text, 1000000, out);
 	case VALUE_LEVEL: return digits(text, 19, out) && *out >= 1;
 	case VALUE_UNIT: return unit(text, out);
+	case VALUE_RATE: return rate(text);
+	case VALUE_CONNECTIONS: return connections(text, out);
+	case VALUE_PIN: return pin(text);
+	case VALUE_HOST_KEYS: return one_of(text, "strict", "accept-new", out);
+	case VALUE_STYLE: return one_of(text, "path", "virtual-host", out);
+	case VALUE_LOCK: return lock(text, out);
+	case VALUE_COPY: return one_of(text, "never", "after-backup", out);
 	}
 	return false;
 }
@@ -92,6 +147,13 @@ static const char *expected(enum config_value kind)
 	case VALUE_COUNT: return "a number";
 	case VALUE_LEVEL: return "a number from 1 to 19";
 	case VALUE_UNIT: return "auto, or a power of two from 256 to 64k";
+	case VALUE_RATE: return "a limit such as 20M, 20M 08:00-18:00 or 500K 08:00-18:00, 50M";
+	case VALUE_CONNECTIONS: return "auto, or a number from 1 to 32";
+	case VALUE_PIN: return "sha256// and the base64 of a public key's SHA-256";
+	case VALUE_HOST_KEYS: return "strict or accept-new";
+	case VALUE_STYLE: return "path or virtual-host";
+	case VALUE_LOCK: return "compliance or governance and a duration, such as governance 30d";
+	case VALUE_COPY: return "never or after-backup";
 	}
 	return "";
 }

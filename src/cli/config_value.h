@@ -2,6 +2,7 @@
 #ifndef CONFIG_VALUE_H
 #define CONFIG_VALUE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct err;
@@ -16,6 +17,13 @@ enum config_value {
 	VALUE_COUNT,      /* 0 to a million */
 	VALUE_LEVEL,      /* 1 to 19 */
 	VALUE_UNIT,       /* auto (number: 0) or a power of two of bytes from 256 to 64 KiB */
+	VALUE_RATE,       /* 20M, 20M 08:00-18:00, ... (base/rate.h) */
+	VALUE_CONNECTIONS,   /* auto (number: 0) or 1 to 32 */
+	VALUE_PIN,        /* sha256//BASE64 */
+	VALUE_HOST_KEYS,  /* strict (number: 0), accept-new (1) */
+	VALUE_STYLE,      /* path (number: 0), virtual-host (1) */
+	VALUE_LOCK,       /* compliance 30d, governance 30d; number: seconds */
+	VALUE_COPY,       /* never (number: 0), after-backup (1) */
 };
 
 /* ERR_INVALID saying what is expected. */
@@ -23,6 +31,9 @@ int config_value_check(enum config_value kind, const char *text, struct err *err
 
 /* Of a value that was checked. */
 uint64_t config_value_number(enum config_value kind, const char *text);
+
+/* Of a VALUE_LOCK that was checked: is it compliance? */
+bool config_value_is_compliance(const char *text);
 
 /* The names of the store types, NULL-terminated. */
 extern const char *const config_value_types[];

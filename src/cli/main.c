@@ -14,6 +14,7 @@
 #include "crypto/hash.h"
 #include "crypto/secret.h"
 #include "holdfast/err.h"
+#include "holdfast/vault.h"
 
 /* a file opened later must not become standard output */
 static void open_standard_descriptors(void)
@@ -68,6 +69,16 @@ static int run(struct cli *cli, int argc, char **argv, struct err *err)
 	return rc == EXIT_DONE && argc == 1 ? EXIT_USAGE : rc;
 }
 
+/* What the command itself has not told: done, but not from the vault alone. */
+static enum exit_code tell_copies(const struct cli *cli, enum exit_code code)
+{
+	struct err told;
+	if (!cli->vault || !vault_copies_used(cli->vault, &told))
+		return code;
+	output_error(&told);
+	return code == EXIT_DONE ? EXIT_DEGRADED : code;
+}
+
 static enum exit_code conclude(const struct cli *cli, int rc, struct err *err)
 {
 	enum exit_code code = rc >= 0 ? (enum exit_code)rc
@@ -78,6 +89,7 @@ static enum exit_code conclude(const struct cli *cli, int rc, struct err *err)
 		output_error(err);
 	if (rc < 0 && cli->options.json)
 		output_json(output_json_error(err, NULL), &ignored);
+	code = tell_copies(cli, code);
 	if (output_flush(err) == 0)
 		return code;
 	if (rc >= 0)

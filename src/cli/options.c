@@ -9,12 +9,15 @@
 #include "cli/nearest.h"
 #include "holdfast/err.h"
 
-enum common { VAULT, PASSPHRASE_FILE, CONFIG, JSON, QUIET, VERBOSE, HELP, DRY_RUN, VERSION, COMMON_N };
+enum common {
+	VAULT, PASSPHRASE_FILE, CONFIG, AS_OF, JSON, QUIET, VERBOSE, HELP, DRY_RUN, VERSION, COMMON_N
+};
 
 static const struct option_spec common[COMMON_N] = {
 	[VAULT] = { "vault", 0, "NAME|URL", "a vault of the configuration, or any by its address" },
 	[PASSPHRASE_FILE] = { "passphrase-file", 0, "FILE", "the passphrase; -: standard input" },
 	[CONFIG] = { "config", 'c', "FILE", "this configuration file and no other" },
+	[AS_OF] = { "as-of", 0, "TIME", "read the vault as it was then, where its storage keeps versions" },
 	[JSON] = { "json", 0, NULL, "results as JSON, one object a line" },
 	[QUIET] = { "quiet", 'q', NULL, "no output when all went well" },
 	[VERBOSE] = { "verbose", 'v', NULL, "more detail" },
@@ -36,6 +39,8 @@ static bool applies(enum common c, const struct command *command)
 {
 	if (c == VERSION)
 		return !command;
+	if (c == AS_OF)
+		return command && command->reads;
 	return c != DRY_RUN || (command && command->changes);
 }
 
@@ -110,6 +115,7 @@ static void set_common(struct options *o, enum common c, const char *value)
 	case VAULT: o->vault = value; break;
 	case PASSPHRASE_FILE: o->passphrase_file = value; break;
 	case CONFIG: o->config = value; break;
+	case AS_OF: o->as_of = value; break;
 	case JSON: o->json = true; break;
 	case QUIET: o->quiet = true; break;
 	case VERBOSE: o->verbose = true; break;

@@ -18,7 +18,7 @@ struct option_spec {
 };
 
 struct options {
-	const char *config, *vault, *passphrase_file;
+	const char *config, *vault, *passphrase_file, *as_of;
 	bool json, quiet, verbose, dry_run, help, version;
 	const char *own[OPTIONS_OWN_MAX];   /* by place in the command's table; "" for a switch */
 	char **operands;                    /* point into argv */

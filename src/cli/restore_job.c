@@ -182,7 +182,7 @@ struct restore_jobs *restore_jobs_new(struct cli *cli, const char *operand, cons
 		return NULL;
 	}
 	char *pattern = spec.store;
-	list->stores = stores_load(cli, STORES_AS_THEY_ARE, err);
+	list->stores = stores_load_holding(cli, pattern, err);
 	if (!list->stores || stores_keep(list->stores, &pattern, 1, err) != 0 ||
 	    make_jobs(cli, list, spec.snapshot, err) != 0 || place(cli, list, to, err) != 0)
 		return NULL;

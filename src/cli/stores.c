@@ -189,6 +189,14 @@ static bool means_any(const struct stores *list, const char *operand)
 	return false;
 }
 
+struct stores *stores_load_holding(struct cli *cli, const char *pattern, struct err *err)
+{
+	AUTO(stores) list = stores_load(cli, STORES_AS_THEY_ARE, err);
+	if (!list || means_any(list, pattern) || !vault_list_mirrors(cli->vault))
+		return TAKE(list);
+	return stores_load(cli, STORES_AS_THEY_ARE, err);
+}
+
 int stores_keep(struct stores *list, char **operands, size_t n, struct err *err)
 {
 	for (size_t i = 0; i < n; i++)
@@ -202,6 +210,12 @@ int stores_keep(struct stores *list, char **operands, size_t n, struct err *err)
 			entry_drop(&list->entries[i]);
 	list->n = kept;
 	return 0;
+}
+
+void stores_shorten(struct stores *list, size_t n)
+{
+	while (list->n > n)
+		entry_drop(&list->entries[--list->n]);
 }
 
 int stores_newest(struct cli *cli, const struct store_entry *entry, struct snapshot_info *out,

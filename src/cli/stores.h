@@ -28,6 +28,8 @@ enum stores_names {
 	STORES_ASK,           /* get the passphrase if names are missing and there is one */
 };
 struct stores *stores_load(struct cli *cli, enum stores_names names, struct err *err);
+/* STORES_AS_THEY_ARE; where the vault lists none that the pattern means, its mirrors are listed too. */
+struct stores *stores_load_holding(struct cli *cli, const char *pattern, struct err *err);
 void stores_free(struct stores *list);
 AUTO_FREE(stores);
 
@@ -49,6 +51,9 @@ const struct store_entry *stores_one(const struct stores *list, const char *patt
 /* Sort out all that none of the operands means; with no operands all stay. ERR_ABSENT for an
  * operand that means none. */
 int stores_keep(struct stores *list, char **operands, size_t n, struct err *err);
+
+/* Drop what is behind the first n. */
+void stores_shorten(struct stores *list, size_t n);
 
 /* The newest snapshot; *found is false if there is none. */
 int stores_newest(struct cli *cli, const struct store_entry *entry, struct snapshot_info *out,

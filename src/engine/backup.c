@@ -2,6 +2,7 @@
 #include "holdfast/backup.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,9 @@ enum {
 	LEVEL_DEFAULT = 1,
 	CHECK_ONE_IN = 16,
 	SMALL_STORE_BYTES = 16 << 20,
+	READING_AT_ONCE = 8,         /* small stores whose packs are in memory */
 	SMALL_AT_ONCE = 8,
+	REMOTE_AT_ONCE = 32,         /* nearly all wait for answers of the storage */
 };
 
 /* ---- one page file ---- */
@@ -237,8 +240,9 @@ static int is_unchanged(struct session *s, bool *unchanged, struct err *err)
 static int run_session(struct session *s, bool force_full, struct err *err)
 {
 	bool unchanged;
-	if (session_open(s, force_full, err) != 0 || is_unchanged(s, &unchanged, err) != 0 ||
-	    session_start(s, !unchanged, err) != 0)
+	if (session_open(s, force_full, err) != 0 || is_unchanged(s, &unchanged, err) != 0)
+		return err->code;
+	if (session_start(s, !unchanged, err) != 0)
 		return err->code;
 	if (s->damaged)
 		return 0;
@@ -265,23 +269,37 @@ static void fill_result(const struct session *s, struct backup_result *r)
 	}
 }
 
+/* ---- one run over many stores ---- */
+
+struct crew {
+	struct vault *vault;
+	const struct backup_store *stores;
+	const struct backup_options *options;
+	struct backup_result *results;
+	struct doomed *doomed;
+	sem_t reading;
+	const size_t *order;
+	size_t n;
+	atomic_size_t next;
+};
+
 /* 1: the state turned out damaged, try again as a full. */
-static int try_backup(struct vault *v, const struct backup_store *spec,
-                      const struct backup_options *options, unsigned workers, bool force_full,
-                      struct backup_result *result, struct err *err)
+static int try_backup(struct crew *c, const struct backup_store *spec, unsigned workers,
+                      bool force_full, struct backup_result *result, struct err *err)
 {
 	struct session *s = calloc(1, sizeof *s);
 	if (!s)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	*s = (struct session){ .vault = v, .spec = spec, .options = options, .result = result,
-	                       .workers = workers, .lock_fd = -1 };
+	*s = (struct session){ .vault = c->vault, .spec = spec, .options = c->options,
+	                       .result = result, .workers = workers, .doomed = c->doomed,
+	                       .reading = &c->reading, .lock_fd = -1 };
 	pthread_mutex_init(&s->journal_lock, NULL);
-	meter_begin(&s->meter, options->progress, spec->source.name);
+	meter_begin(&s->meter, s->options->progress, spec->source.name);
 	int rc = run_session(s, force_full, err);
 	if (rc == ERR_SPACE && !err->hint[0])
 		err_hint(err, "the state folder %.200s is full: make room there and repeat",
-		         vault_state_dir(v));
-	if (rc == 0 && s->damaged && !options->dry_run) {
+		         vault_state_dir(s->vault));
+	if (rc == 0 && s->damaged && !s->options->dry_run) {
 		session_warn(s, ERR_CORRUPT, "%s: the local state did not belong to the newest snapshot; "
 		             "a full snapshot was taken", spec->source.name);
 		rc = 1;
@@ -294,17 +312,17 @@ static int try_backup(struct vault *v, const struct backup_store *spec,
 	return rc;
 }
 
-static void backup_one(struct vault *v, const struct backup_store *spec,
-                       const struct backup_options *options, unsigned workers,
-                       struct backup_result *result)
+static void backup_one(struct crew *c, size_t number, unsigned workers)
 {
+	const struct backup_store *spec = &c->stores[number];
+	struct backup_result *result = &c->results[number];
 	uint64_t began = meter_now_ms();
 	struct err err = { 0 };
 	memset(result, 0, sizeof *result);
-	int rc = try_backup(v, spec, options, workers, false, result, &err);
+	int rc = try_backup(c, spec, workers, false, result, &err);
 	if (rc == 1) {
 		result->bytes_read = result->bytes_changed = result->bytes_evacuated = 0;
-		rc = try_backup(v, spec, options, workers, true, result, &err);
+		rc = try_backup(c, spec, workers, true, result, &err);
 		if (rc == 1)
 			rc = err_set(&err, ERR_CORRUPT, "%s: the vault lost what was just stored",
 			             spec->source.name);
@@ -314,32 +332,19 @@ static void backup_one(struct vault *v, const struct backup_store *spec,
 	result->duration_ms = meter_now_ms() - began;
 }
 
-/* ---- many stores ---- */
-
-struct crew {
-	struct vault *vault;
-	const struct backup_store *stores;
-	const struct backup_options *options;
-	struct backup_result *results;
-	const size_t *order;
-	size_t n;
-	atomic_size_t next;
-};
-
 static void *crew_work(void *arg)
 {
 	struct crew *c = arg;
 	for (size_t i; (i = atomic_fetch_add(&c->next, 1)) < c->n;)
-		backup_one(c->vault, &c->stores[c->order[i]], c->options, 1, &c->results[c->order[i]]);
+		backup_one(c, c->order[i], 1);
 	return NULL;
 }
 
 static void run_crew(struct crew *c)
 {
-	pthread_t threads[SMALL_AT_ONCE];
-	size_t n = 0;
-	while (n + 1 < SMALL_AT_ONCE && n + 1 < c->n &&
-	       pthread_create(&threads[n], NULL, crew_work, c) == 0)
+	pthread_t threads[REMOTE_AT_ONCE];
+	size_t n = 0, most = vault_storage(c->vault)->remote ? REMOTE_AT_ONCE : SMALL_AT_ONCE;
+	while (n + 1 < most && n + 1 < c->n && pthread_create(&threads[n], NULL, crew_work, c) == 0)
 		n++;
 	crew_work(c);
 	while (n > 0)
@@ -366,8 +371,7 @@ static void run_all(struct crew *c, size_t *order, size_t n)
 	if (small)
 		run_crew(c);
 	for (size_t i = n; i-- > small;)
-		backup_one(c->vault, &c->stores[order[i]], c->options, cores > 1 ? (unsigned)cores : 1,
-		           &c->results[order[i]]);
+		backup_one(c, order[i], cores > 1 ? (unsigned)cores : 1);
 }
 
 int backup_run(struct vault *v, const struct backup_store *stores, size_t n,
@@ -378,11 +382,15 @@ int backup_run(struct vault *v, const struct backup_store *stores, size_t n,
 		return err->code;
 	if (!vault_state_dir(v))
 		return err_set(err, ERR_INVALID, "no state folder is configured");
-	size_t *order = calloc(n + 1, sizeof *order);
+	AUTO(doomed) doomed = doomed_new(err);
+	size_t *order = doomed ? calloc(n + 1, sizeof *order) : NULL;
 	if (!order)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	struct crew c = { .vault = v, .stores = stores, .options = options, .results = results };
+	struct crew c = { .vault = v, .stores = stores, .options = options, .results = results,
+	                  .doomed = doomed };
+	sem_init(&c.reading, 0, READING_AT_ONCE);
 	run_all(&c, order, n);
+	sem_destroy(&c.reading);
 	free(order);
 	for (size_t i = 0; i < n; i++)
 		if (results[i].err.code != ERR_NONE) {

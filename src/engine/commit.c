@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/buf.h"
 #include "base/hex.h"
@@ -10,15 +9,6 @@
 #include "format/names.h"
 #include "holdfast/err.h"
 #include "vault/storage.h"
-
-enum { LISTING_VALID_S = 3600 };
-
-static uint64_t boot_s(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (uint64_t)t.tv_sec;
-}
 
 /* ---- the list of packs ---- */
 
@@ -75,13 +65,10 @@ static int list_new_packs(struct session *s, struct err *err)
  * the session starts over as a full. */
 static int check_inventory(struct session *s, struct err *err)
 {
-	AUTO(inventory) there = inventory_load(s->vault, vault_keyfile(s->vault)->id, s->store, err);
-	if (!there)
-		return err->code;
 	for (uint32_t i = 0; i < s->next->n_packs; i++) {
 		const struct state_pack *p = &s->next->packs[i];
 		char hex[65];
-		if (inventory_find(there, p->id, p->size))
+		if (inventory_find(s->there, p->id, p->size))
 			continue;
 		hex_encode(hex, p->id, 32);
 		if (s->base && !s->full && state_find_pack(s->base, p->serial)) {
@@ -94,6 +81,20 @@ static int check_inventory(struct session *s, struct err *err)
 		return err_set(err, ERR_CORRUPT, "%s: pack %.16s... was stored but is not in the vault",
 		               s->spec->source.name, hex);
 	}
+	return 0;
+}
+
+/* The listing of the run's beginning will do, unless it has become old or packs were stored since. */
+static int renew_inventory(struct session *s, struct err *err)
+{
+	if (s->n_stored == 0 && !inventory_is_old(s->there))
+		return 0;
+	struct inventory *now = inventory_load(s->vault, vault_keyfile(s->vault)->id, s->store, s->doomed,
+	                                       err);
+	if (!now)
+		return err->code;
+	inventory_free(s->there);
+	s->there = now;
 	return 0;
 }
 
@@ -157,8 +158,7 @@ static int make_object(struct session *s, struct buf *object, struct err *err)
 	memcpy(h.session, s->id, 16);
 	memcpy(h.epoch_pk, s->next->epoch_pk, 32);
 	memcpy(h.charter_hash, c->hash, 32);
-	if (s->newest)
-		memcpy(h.prev, s->newest->hash, 32);
+	memcpy(h.prev, s->newest_hash, 32);
 	AUTO(buf) body = buf_new(HEAD_BODY_MAX, err);
 	if (!body || make_body(s, body, err) != 0 || fill_packs(&h, s->next, err) != 0)
 		return err->code;
@@ -178,8 +178,8 @@ static int put_snapshot(struct session *s, const struct buf *object, struct err 
 	head_hash(s->next->head_hash, &parts);
 	if (state_store(s->next, s->dir, "base.new", vault_keyfile(s->vault)->state->bytes, err) != 0)
 		return err->code;
-	int rc = storage_put(vault_storage(s->vault), name, object->bytes, object->len, BACKEND_NEW,
-	                     err);
+	int rc = storage_put_tagged(vault_storage(s->vault), name, object->bytes, object->len, BACKEND_NEW,
+	                            s->next->head_tag, err);
 	if (rc != ERR_EXISTS)
 		return rc;
 	err_set(err, ERR_FORK, "%s: somebody else wrote snapshot %" PRIu64 " meanwhile: a copy of this "
@@ -197,6 +197,9 @@ static void keep_state(struct session *s)
 		rc = session_apply(s, s->next, s->journal, &err);
 	if (rc == 0 && s->stream)
 		rc = stream_committed(s->stream, &err);
+	/* base.new was written before the tag was known */
+	if (rc == 0 && s->next->head_tag[0])
+		rc = state_store(s->next, s->dir, "base.new", vault_keyfile(s->vault)->state->bytes, &err);
 	if (rc == 0)
 		rc = state_promote(s->dir, s->next->generation, &err);
 	if (rc == 0)
@@ -215,8 +218,7 @@ int session_commit(struct session *s, struct err *err)
 	if (rc != 0 || s->damaged)
 		return rc;
 	AUTO(buf) object = buf_new(HEAD_JSON_MAX + HEAD_BODY_MAX / 2, err);
-	uint64_t listed = boot_s();
-	if (!object || check_inventory(s, err) != 0)
+	if (!object || renew_inventory(s, err) != 0 || check_inventory(s, err) != 0)
 		return err->code;
 	if (s->damaged)
 		return 0;
@@ -226,8 +228,6 @@ int session_commit(struct session *s, struct err *err)
 		s->next->full_packs = s->next->n_packs;
 	if (make_object(s, object, err) != 0)
 		return err->code;
-	if (boot_s() - listed > LISTING_VALID_S && (check_inventory(s, err) != 0 || s->damaged))
-		return s->damaged ? 0 : err->code;
 	if (put_snapshot(s, object, err) != 0)
 		return err->code;
 	keep_state(s);

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/hex.h"
 #include "crypto/hash.h"
+#include "engine/ends.h"
 #include "engine/keyring.h"
 #include "engine/meter.h"
 #include "engine/pieces.h"
@@ -21,7 +22,7 @@
 
 enum {
 	WHOLE_MAX = 3,               /* packs in memory */
-	TAIL_READ = 64 << 10,
+	TAIL_READ = ENDS_TAIL_BYTES,
 };
 
 enum whole_state { NOT_WHOLE, PLANNED, LOADING, LOADED };
@@ -33,6 +34,8 @@ struct pack_entry {
 	struct pack_key key;
 	enum whole_state state;
 	uint8_t *memory;
+	atomic_uint copy;                  /* goes up when another copy of the object is read */
+	unsigned memory_copy;              /* of which copy the memory is */
 	uint64_t left;                     /* units announced and not yet consumed */
 	unsigned users;
 };
@@ -47,11 +50,14 @@ struct fetch {
 	struct meter *meter;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
+	pthread_mutex_t healing;           /* around the search for another copy */
 	struct pieces *pieces;
+	struct ends *ends;                 /* NULL where asking ahead saves nothing */
 	atomic_uint_least64_t bytes;
-	/* the thread that reads ahead */
-	pthread_t ahead;
-	bool running, ending;
+	/* the threads that read ahead */
+	pthread_t ahead[WHOLE_MAX];
+	unsigned running;
+	bool ending;
 	uint32_t *order;
 	uint32_t order_n, order_at, resident;
 	uint8_t *spare[WHOLE_MAX];         /* memory of packs that are done with: clearing pages costs */
@@ -98,7 +104,10 @@ struct fetch *fetch_new(const struct vault *v, struct keyring *keys, const uint8
 	memcpy(f->writer, writer, 16);
 	memcpy(f->store, store, 16);
 	pthread_mutex_init(&f->lock, NULL);
+	pthread_mutex_init(&f->healing, NULL);
 	pthread_cond_init(&f->changed, NULL);
+	if (vault_storage(v)->remote && n > 1)
+		f->ends = ends_new(get, f, packs, n);
 	return f;
 }
 
@@ -108,9 +117,9 @@ static void stop_ahead(struct fetch *f)
 	f->ending = true;
 	pthread_cond_broadcast(&f->changed);
 	pthread_mutex_unlock(&f->lock);
-	if (f->running)
-		pthread_join(f->ahead, NULL);
-	f->running = f->ending = false;
+	while (f->running > 0)
+		pthread_join(f->ahead[--f->running], NULL);
+	f->ending = false;
 }
 
 static void drop_memory(struct fetch *f, struct pack_entry *p)
@@ -128,6 +137,7 @@ void fetch_free(struct fetch *f)
 	if (!f)
 		return;
 	stop_ahead(f);
+	ends_free(f->ends);
 	for (uint32_t i = 0; i < f->n; i++) {
 		drop_memory(f, &f->packs[i]);
 		pack_trailer_free(f->packs[i].trailer);
@@ -135,6 +145,7 @@ void fetch_free(struct fetch *f)
 	while (f->n_spare > 0)
 		munmap(f->spare[--f->n_spare], PACK_BYTES);
 	pieces_free(f->pieces);
+	pthread_mutex_destroy(&f->healing);
 	pthread_mutex_destroy(&f->lock);
 	pthread_cond_destroy(&f->changed);
 	sodium_memzero(f->packs, (f->n + 1u) * sizeof *f->packs);
@@ -198,14 +209,62 @@ static int get(void *arg, uint32_t pack, uint64_t offset, void *out, size_t cap,
 	return 0;
 }
 
+/* ---- other copies ---- */
+
+static uint8_t *map_memory(size_t len, struct err *err)
+{
+	void *m = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (m == MAP_FAILED) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	madvise(m, len, MADV_HUGEPAGE);
+	return m;
+}
+
+/* One whose hash is what the snapshot says: what is seen of a wrong one need not be wrong. */
+static bool find_copy(struct fetch *f, uint32_t pack, const struct err *damage)
+{
+	char name[NAMES_MAX];
+	struct err why = *damage;
+	uint8_t *memory = NULL;
+	bool good = false;
+	names_pack(name, f->writer, f->store, f->list[pack].id);
+	while (!good && vault_other_copy(f->vault, name, &why)) {
+		if (!memory && !(memory = map_memory(PACK_BYTES, &why)))
+			break;
+		good = fetch_verify(f, pack, memory, &why) == 0;
+	}
+	if (memory)
+		munmap(memory, PACK_BYTES);
+	return good;
+}
+
+/* What was read of the pack's copy `seen` is damaged, as *err says: 0 if it is to be read again, from
+ * another copy that this or another thread has found. */
+static int heal(struct fetch *f, uint32_t pack, unsigned seen, const struct err *err)
+{
+	struct pack_entry *p = &f->packs[pack];
+	pthread_mutex_lock(&f->healing);
+	bool again = p->copy != seen;
+	if (!again && find_copy(f, pack, err)) {
+		pieces_forget(f->pieces, pack);
+		p->copy++;
+		again = true;
+	}
+	pthread_mutex_unlock(&f->healing);
+	return again ? 0 : err->code;
+}
+
 /* ---- header and trailer ---- */
 
 static int read_header(struct fetch *f, uint32_t pack, struct err *err)
 {
 	uint8_t bytes[PACK_HEADER_BYTES], session_key[32];
 	struct pack_entry *p = &f->packs[pack];
-	size_t len;
-	if (get(f, pack, 0, bytes, sizeof bytes, &len, err) != 0 ||
+	size_t len = sizeof bytes;
+	bool ahead = f->ends && ends_header(f->ends, pack, bytes, len);
+	if ((!ahead && get(f, pack, 0, bytes, sizeof bytes, &len, err) != 0) ||
 	    pack_header_decode(&p->header, bytes, len, err) != 0 ||
 	    keyring_session(f->keys, &p->header, session_key, err) != 0)
 		return err->code;
@@ -221,8 +280,9 @@ static int read_trailer(struct fetch *f, uint32_t pack, struct err *err)
 	uint32_t first = size < TAIL_READ ? size : TAIL_READ;
 	AUTO(buf) b = buf_new(PACK_BYTES, err);
 	uint8_t *to = b ? buf_reserve(b, first, err) : NULL;
-	size_t len;
-	if (!to || get(f, pack, size - first, to, first, &len, err) != 0)
+	size_t len = first;
+	bool ahead = to && f->ends && ends_tail(f->ends, pack, to, first);
+	if (!to || (!ahead && get(f, pack, size - first, to, first, &len, err) != 0))
 		return err->code;
 	if (len != first)
 		return err_set(err, ERR_CORRUPT, "is shorter than its snapshot says");
@@ -244,12 +304,24 @@ static int read_trailer(struct fetch *f, uint32_t pack, struct err *err)
 	return p->trailer ? 0 : err->code;
 }
 
+static int read_both(struct fetch *f, uint32_t pack, struct err *err)
+{
+	struct pack_entry *p = &f->packs[pack];
+	for (;;) {
+		unsigned seen = p->copy;
+		if ((p->trailer || read_header(f, pack, err) == 0) && read_trailer(f, pack, err) == 0)
+			return 0;
+		if (heal(f, pack, seen, err) != 0)
+			return err->code;
+	}
+}
+
 const struct pack_trailer *fetch_trailer(struct fetch *f, uint32_t pack, struct err *err)
 {
 	struct pack_entry *p = &f->packs[pack];
 	if (p->trailer && p->has_runs)
 		return p->trailer;
-	if ((!p->trailer && read_header(f, pack, err) != 0) || read_trailer(f, pack, err) != 0) {
+	if (read_both(f, pack, err) != 0) {
 		name_error(f, pack, err);
 		return NULL;
 	}
@@ -285,15 +357,16 @@ static int read_whole(struct fetch *f, uint32_t pack, uint8_t *memory, struct er
 	return name_error(f, pack, err);
 }
 
-static uint8_t *map_memory(size_t len, struct err *err)
+/* *copy: which copy of the object it came from. */
+static int read_good(struct fetch *f, uint32_t pack, uint8_t *memory, unsigned *copy,
+                     struct err *err)
 {
-	void *m = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (m == MAP_FAILED) {
-		err_set(err, ERR_NOMEM, "out of memory");
-		return NULL;
-	}
-	madvise(m, len, MADV_HUGEPAGE);
-	return m;
+	int rc;
+	do {
+		*copy = f->packs[pack].copy;
+		rc = read_whole(f, pack, memory, err);
+	} while (rc != 0 && heal(f, pack, *copy, err) == 0);
+	return rc;
 }
 
 /* Next planned pack, once there is room; UINT32_MAX at the end. Called with the lock held. */
@@ -316,14 +389,16 @@ static void *read_ahead(void *arg)
 	for (uint32_t pack; (pack = next_planned(f)) != UINT32_MAX;) {
 		struct pack_entry *p = &f->packs[pack];
 		struct err err = { 0 };
+		unsigned copy = 0;
 		p->state = LOADING;
 		f->resident++;
 		uint8_t *memory = f->n_spare ? f->spare[--f->n_spare] : NULL;
 		pthread_mutex_unlock(&f->lock);
 		if (!memory)
 			memory = map_memory(PACK_BYTES, &err);
-		int rc = memory ? read_whole(f, pack, memory, &err) : err.code;
+		int rc = memory ? read_good(f, pack, memory, &copy, &err) : err.code;
 		pthread_mutex_lock(&f->lock);
+		p->memory_copy = copy;
 		p->memory = memory;
 		p->state = LOADED;
 		if (rc != 0 && f->why.code == ERR_NONE) {
@@ -362,9 +437,12 @@ int fetch_plan(struct fetch *f, const uint32_t *packs, const uint64_t *units, ui
 		f->packs[packs[i]].left = units[i];
 		f->packs[packs[i]].state = PLANNED;
 	}
-	if (n > 0 && pthread_create(&f->ahead, NULL, read_ahead, f) == 0)
-		f->running = true;
-	else
+	/* one keeps a disk busy; a network wants more asked for at once */
+	unsigned threads = n == 0 ? 0 : vault_storage(f->vault)->remote ? WHOLE_MAX : 1;
+	while (f->running < threads &&
+	       pthread_create(&f->ahead[f->running], NULL, read_ahead, f) == 0)
+		f->running++;
+	if (f->running == 0)
 		for (uint32_t i = 0; i < n; i++)
 			f->packs[packs[i]].state = NOT_WHOLE;
 	return 0;
@@ -474,16 +552,38 @@ static int ensure_trailer(struct fetch *f, uint32_t pack, struct err *err)
 	bool there = f->packs[pack].trailer != NULL;
 	int rc = 0;
 	/* rare: only content-defined files come here without a plan */
-	if (!there && (read_header(f, pack, err) != 0 || read_trailer(f, pack, err) != 0))
-		rc = err->code;
+	if (!there)
+		rc = read_both(f, pack, err);
 	pthread_mutex_unlock(&f->lock);
 	return rc;
+}
+
+/* From memory if the pack is there whole; what does not open is tried again from another copy. */
+static int read_frame(struct fetch *f, uint32_t pack, uint32_t frame, uint8_t *out,
+                      struct fetch_worker *w, struct err *err)
+{
+	const struct pack_entry *p = &f->packs[pack];
+	uint32_t offset = p->trailer->frames[frame].offset;
+	for (;;) {
+		uint8_t *memory;
+		unsigned seen = p->copy;
+		if (pin_whole(f, pack, &memory, err) != 0)
+			return err->code;
+		int rc = memory && p->memory_copy == seen
+		           ? open_frame(f, pack, frame, memory + offset, out, w, err)
+		           : frame_from_pieces(f, pack, frame, out, w, err);
+		if (memory)
+			unpin_whole(f, pack);
+		if (rc == 0)
+			return 0;
+		if (heal(f, pack, seen, err) != 0)
+			return name_error(f, pack, err);
+	}
 }
 
 int fetch_frame(struct fetch *f, uint32_t pack, uint32_t frame, uint8_t *out,
                 uint32_t *plain_len, struct fetch_worker *w, struct err *err)
 {
-	uint8_t *memory;
 	if (ensure_trailer(f, pack, err) != 0)
 		return name_error(f, pack, err);
 	const struct pack_trailer *t = f->packs[pack].trailer;
@@ -491,14 +591,8 @@ int fetch_frame(struct fetch *f, uint32_t pack, uint32_t frame, uint8_t *out,
 		err_set(err, ERR_CORRUPT, "has no frame %" PRIu32, frame);
 		return name_error(f, pack, err);
 	}
-	if (pin_whole(f, pack, &memory, err) != 0)
+	if (read_frame(f, pack, frame, out, w, err) != 0)
 		return err->code;
-	int rc = memory ? open_frame(f, pack, frame, memory + t->frames[frame].offset, out, w, err)
-	                : frame_from_pieces(f, pack, frame, out, w, err);
-	if (memory)
-		unpin_whole(f, pack);
-	if (rc != 0)
-		return name_error(f, pack, err);
 	*plain_len = t->frames[frame].plain;
 	return 0;
 }

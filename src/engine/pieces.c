@@ -154,3 +154,17 @@ int pieces_copy(struct pieces *all, uint32_t pack, uint32_t offset, uint32_t len
 	}
 	return 0;
 }
+
+void pieces_forget(struct pieces *all, uint32_t pack)
+{
+	pthread_mutex_lock(&all->lock);
+	for (size_t i = 0; i < CELLS; i++) {
+		struct piece *p = &all->cells[i];
+		while (p->pack == pack && p->state == READING)
+			pthread_cond_wait(&all->changed, &all->lock);
+		/* who copies out of it just now goes on; nobody finds it any more */
+		if (p->pack == pack && p->state != EMPTY)
+			p->pack = UINT32_MAX;
+	}
+	pthread_mutex_unlock(&all->lock);
+}

@@ -25,4 +25,7 @@ AUTO_FREE(pieces);
 int pieces_copy(struct pieces *p, uint32_t pack, uint32_t offset, uint32_t len, uint8_t *out,
                 struct err *err);
 
+/* What is kept of this pack is no good: it is read anew when next needed. */
+void pieces_forget(struct pieces *p, uint32_t pack);
+
 #endif

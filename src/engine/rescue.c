@@ -270,7 +270,7 @@ static int run(struct rescue *r, struct vault *v, const struct store_info *store
                struct err *err)
 {
 	r->keys = keyring_new(v, store->writer, store->store, err);
-	if (!r->keys || !(r->there = inventory_load(v, store->writer, store->store, err)) ||
+	if (!r->keys || !(r->there = inventory_load(v, store->writer, store->store, NULL, err)) ||
 	    order_packs(r, v, store, err) != 0)
 		return err->code;
 	r->fetch = fetch_new(v, r->keys, store->writer, store->store, r->packs, r->n_packs, &r->meter,

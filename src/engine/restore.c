@@ -320,7 +320,11 @@ int restore_snapshot(struct vault *v, const struct store_info *store, uint64_t s
 		err_hint(err, "make room in %.200s and repeat, or give another folder with --to",
 		         options->to);
 	restore_end(&r);
-	return rc == 0 ? 0 : name_store(&r, err);
+	if (rc != 0)
+		return name_store(&r, err);
+	if (result->warning.code == ERR_NONE)
+		vault_copies_used(v, &result->warning);
+	return 0;
 }
 
 int restore_to_sink(struct vault *v, const struct store_info *store, uint64_t seq,
@@ -336,5 +340,9 @@ int restore_to_sink(struct vault *v, const struct store_info *store, uint64_t se
 	if (rc == 0)
 		rc = sink->ops->close(sink, err);
 	restore_end(&r);
-	return rc == 0 ? 0 : name_store(&r, err);
+	if (rc != 0)
+		return name_store(&r, err);
+	if (result->warning.code == ERR_NONE)
+		vault_copies_used(v, &result->warning);
+	return 0;
 }

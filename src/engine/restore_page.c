@@ -356,6 +356,13 @@ static int restore_zone(struct job *j, uint64_t first, uint64_t units, struct er
 
 /* ---- the file ---- */
 
+static unsigned buffers_wanted(const struct restore_page_options *o)
+{
+	uint64_t regions = o->file->length / REGION + 1;
+	unsigned n = (o->workers < WORKERS_MAX ? o->workers : WORKERS_MAX) + SPARE;
+	return regions < n ? (unsigned)regions : n;
+}
+
 static int make_buffers(struct job *j, struct region *regions, unsigned n, struct err *err)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -393,7 +400,7 @@ int restore_page_file(const struct restore_page_options *o, struct err *err)
 	                                   .unit_bytes = b->unit_bytes, .length = b->length,
 	                                   .n_packs = o->n_packs,
 	                                   .fill_missing = o->fill_missing } };
-	unsigned n = (o->workers < WORKERS_MAX ? o->workers : WORKERS_MAX) + SPARE;
+	unsigned n = buffers_wanted(o);
 	AUTO(fold) fold = fold_new(err);
 	AUTO(frames) frames = frames_new(o->fetch, FRAMES_MAX, err);
 	if (!fold || !frames)

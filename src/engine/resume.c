@@ -191,7 +191,7 @@ int session_apply(struct session *s, const struct state *next, struct journal *j
 	return 0;
 }
 
-int session_recover(struct session *s, struct err *err)
+int session_recover(struct session *s, bool *recovered, struct err *err)
 {
 	const uint8_t *key = vault_keyfile(s->vault)->state->bytes;
 	struct err why = { 0 };
@@ -199,8 +199,7 @@ int session_recover(struct session *s, struct err *err)
 	if (!next)
 		return 0;
 	char path[PATH_MAX + 16];
-	if (!s->newest || s->newest->head.seq != next->seq ||
-	    memcmp(s->newest->hash, next->head_hash, 32) != 0) {
+	if (!session_is_newest(s, next)) {
 		snprintf(path, sizeof path, "%s/base.new", s->dir);
 		return unlink(path) == 0 ? 0 : err_sys(err, "%s", path);
 	}
@@ -210,6 +209,7 @@ int session_recover(struct session *s, struct err *err)
 		return err->code;
 	if (state_promote(s->dir, next->generation, err) != 0)
 		return err->code;
+	*recovered = true;
 	return journal_remove(s->dir, err);
 }
 
@@ -310,14 +310,13 @@ int session_resume(struct session *s, struct err *err)
 		s->next->generation++;
 	memcpy(s->next->page_key, head.page_key, sizeof head.page_key);
 	sodium_memzero(&head, sizeof head);
-	AUTO(inventory) there = inventory_load(s->vault, vault_keyfile(s->vault)->id, s->store, err);
-	if (!there || state_keep_generation(s->dir, kept_generation(s), err) != 0 ||
+	if (state_keep_generation(s->dir, kept_generation(s), err) != 0 ||
 	    (!s->full && copy_arrays(s, s->next->generation, err) != 0))
 		return err->code;
 	s->journaled = state_new(s->store, err);
 	if (!s->journaled)
 		return err->code;
-	struct replay r = { .s = s, .inventory = there, .journaled = s->journaled,
+	struct replay r = { .s = s, .inventory = s->there, .journaled = s->journaled,
 	                    .arrays = { .dir = s->dir, .generation = s->next->generation } };
 	if (replay(&r, s->full ? NULL : s->base, j, err) != 0)
 		return err->code;

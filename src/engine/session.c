@@ -14,7 +14,7 @@
 
 enum {
 	UPLOADERS = 2,
-	POOL = UPLOADERS + 2,
+	REMOTE_UPLOADERS = 4,   /* more packs in memory than these and two do not fit our limit */
 };
 
 void session_warn(struct session *s, enum err_code code, const char *fmt, ...)
@@ -31,20 +31,37 @@ void session_warn(struct session *s, enum err_code code, const char *fmt, ...)
 
 /* ---- opening: does the state agree with the vault? ---- */
 
+/* The storage says by its fingerprint that the newest snapshot is the one we put: then it need not be
+ * fetched. Somebody else's would have another one. */
+static bool is_as_we_put_it(const struct session *s)
+{
+	const struct state *b = s->base;
+	return b && b->head_tag[0] && b->seq == s->there->newest &&
+	       strcmp(b->head_tag, s->there->newest_tag) == 0;
+}
+
 static int load_newest(struct session *s, struct err *err)
 {
 	const uint8_t *writer = vault_keyfile(s->vault)->id;
-	uint64_t *seqs;
-	size_t n;
-	if (heads_list(s->vault, writer, s->store, &seqs, &n, err) != 0)
+	s->there = inventory_load(s->vault, writer, s->store, s->doomed, err);
+	if (!s->there)
 		return err->code;
-	uint64_t seq = n ? seqs[n - 1] : 0;
-	free(seqs);
+	uint64_t seq = s->there->newest;
 	if (seq == 0)
 		return 0;
-	s->newest = heads_load(s->vault, writer, s->store, seq, false, err);
-	if (s->newest || err->code != ERR_CORRUPT)
-		return s->newest ? 0 : err->code;
+	if (is_as_we_put_it(s)) {
+		s->newest = seq;
+		memcpy(s->newest_hash, s->base->head_hash, sizeof s->newest_hash);
+		return 0;
+	}
+	AUTO(heads_entry) e = heads_load(s->vault, writer, s->store, seq, false, err);
+	if (e) {
+		s->newest = seq;
+		memcpy(s->newest_hash, e->hash, sizeof s->newest_hash);
+		return 0;
+	}
+	if (err->code != ERR_CORRUPT)
+		return err->code;
 	/* damage to one object must not end all backups; a number is left free, so that the sound
 	 * object may be copied back without looking like a fork */
 	session_warn(s, ERR_CORRUPT, "%s: the newest snapshot is damaged (%.200s); a full snapshot was "
@@ -53,16 +70,16 @@ static int load_newest(struct session *s, struct err *err)
 	return 0;
 }
 
-static bool is_newest(const struct session *s, const struct state *base)
+bool session_is_newest(const struct session *s, const struct state *base)
 {
-	return s->newest && s->newest->head.seq == base->seq &&
-	       memcmp(s->newest->hash, base->head_hash, 32) == 0;
+	return s->newest && s->newest == base->seq &&
+	       memcmp(s->newest_hash, base->head_hash, sizeof s->newest_hash) == 0;
 }
 
 /* What to say when the state and the vault disagree; the run then is a full. */
 static void explain(struct session *s, const struct state *base)
 {
-	uint64_t there = s->newest ? s->newest->head.seq : 0;
+	uint64_t there = s->newest;
 	const char *name = s->spec->source.name;
 	if (there < base->seq)
 		session_warn(s, ERR_FORK, "%s: the vault is older than this machine remembers: its newest "
@@ -78,17 +95,24 @@ static void explain(struct session *s, const struct state *base)
 		             "same store. A full snapshot was taken", name, there, base->seq);
 }
 
-static int load_state(struct session *s, struct err *err)
+/* NULL with ERR_NONE: there is none, or it is of no use. */
+static int load_base(struct session *s, struct err *err)
 {
-	const uint8_t *key = vault_keyfile(s->vault)->state->bytes;
-	s->base = state_load(s->dir, "base", s->store, key, err);
+	state_free(s->base);
+	s->base = state_load(s->dir, "base", s->store, vault_keyfile(s->vault)->state->bytes, err);
 	if (!s->base && err->code == ERR_CORRUPT)
 		session_warn(s, ERR_CORRUPT, "%s: the local state was damaged and is discarded; a full "
 		             "snapshot was taken", s->spec->source.name);
 	else if (!s->base && err->code != ERR_ABSENT)
 		return err->code;
-	if (!s->base || is_newest(s, s->base))
-		return 0;
+	return 0;
+}
+
+/* The state counts only if it agrees with the vault. */
+static void compare_base(struct session *s)
+{
+	if (!s->base || session_is_newest(s, s->base))
+		return;
 	explain(s, s->base);
 	/* Numbers go on above both histories. What this run knows stays on the disk until its commit
 	 * replaces it: a run that is killed must not take the news with it. */
@@ -97,7 +121,6 @@ static int load_state(struct session *s, struct err *err)
 	s->next->generation = s->base->generation;
 	state_free(s->base);
 	s->base = NULL;
-	return 0;
 }
 
 static bool due(uint64_t now, uint64_t since, uint64_t every)
@@ -110,8 +133,7 @@ static void decide(struct session *s, bool force_full)
 	s->full = force_full || s->options->full || !s->base ||
 	          due(s->now_s, s->base->last_full_s, s->spec->full_every_s);
 	struct state *n = s->next, *b = s->base;
-	uint64_t there = s->newest ? s->newest->head.seq : 0;
-	n->seq = (there > n->seq ? there : n->seq) + 1;
+	n->seq = (s->newest > n->seq ? s->newest : n->seq) + 1;
 	if (!b)
 		return;
 	n->epoch = b->epoch;
@@ -139,9 +161,11 @@ int session_open(struct session *s, bool force_full, struct err *err)
 		return err->code;
 	s->source = source_open(&s->spec->source, err);
 	s->next = state_new(s->store, err);
-	if (!s->source || !s->next || load_newest(s, err) != 0 || session_recover(s, err) != 0 ||
-	    load_state(s, err) != 0)
+	bool recovered = false;
+	if (!s->source || !s->next || load_base(s, err) != 0 || load_newest(s, err) != 0 ||
+	    session_recover(s, &recovered, err) != 0 || (recovered && load_base(s, err) != 0))
 		return err->code;
+	compare_base(s);
 	decide(s, force_full);
 	return 0;
 }
@@ -157,7 +181,7 @@ void session_close(struct session *s)
 	state_free(s->base);
 	state_free(s->next);
 	state_free(s->journaled);
-	heads_entry_free(s->newest);
+	inventory_free(s->there);
 	usage_free(s->known);
 	usage_free(s->kept);
 	free(s->evacuate);
@@ -165,6 +189,8 @@ void session_close(struct session *s)
 	secret_free(s->key);
 	sodium_memzero(&s->keys, sizeof s->keys);
 	io_drop(&s->lock_fd);
+	if (s->may_read)
+		sem_post(s->reading);
 	pthread_mutex_destroy(&s->journal_lock);
 }
 
@@ -313,10 +339,11 @@ static int pack_stored(void *arg, const struct packer_done *done, struct err *er
 
 static int make_packer(struct session *s, struct err *err)
 {
+	unsigned uploaders = vault_storage(s->vault)->remote ? REMOTE_UPLOADERS : UPLOADERS;
 	struct packer_options o = {
 		.vault = s->vault, .header = s->header, .session_key = s->key->bytes,
 		.first_number = s->first_number, .first_serial = s->next->next_serial,
-		.uploaders = UPLOADERS, .pool = s->workers > 1 ? POOL : 2,
+		.uploaders = uploaders, .pool = s->workers > 1 ? uploaders + 2 : 2,
 		.lookup = lookup_file, .stored = pack_stored, .arg = s,
 	};
 	s->packer = packer_new(&o, err);
@@ -365,12 +392,24 @@ static int make_usage(struct session *s, struct err *err)
 	return s->known && s->kept ? 0 : err->code;
 }
 
+/* Many stores may be looked at together, but only some be read. */
+static void wait_to_read(struct session *s)
+{
+	if (s->may_read)
+		return;
+	while (sem_wait(s->reading) != 0)
+		;   /* EINTR */
+	s->may_read = true;
+}
+
 int session_start(struct session *s, bool will_read, struct err *err)
 {
 	bool rotate = due(s->now_s, s->next->epoch_since_s, s->spec->rotate_s);
 	if (!s->options->dry_run && (will_read || rotate) && choose_epoch(s, err) != 0)
 		return err->code;
 	will_read = will_read || s->full;
+	if (will_read)
+		wait_to_read(s);
 	if (s->full) {
 		s->next->full_epoch = s->next->epoch;
 		randombytes_buf(s->next->page_key, sizeof s->next->page_key);

@@ -7,6 +7,7 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <semaphore.h>
 
 #include "base/scope.h"
 #include "engine/meter.h"
@@ -30,6 +31,9 @@ struct session {
 	const struct backup_options *options;
 	struct backup_result *result;
 	unsigned workers;
+	struct doomed *doomed;           /* of the whole run */
+	sem_t *reading;                  /* of the whole run: how many may hold packs in memory */
+	bool may_read;                   /* this one does */
 	struct meter meter;
 	uint64_t now_s;
 
@@ -39,7 +43,9 @@ struct session {
 	int lock_fd;
 	struct source *source;
 	struct state *base;              /* agrees with the vault's newest snapshot, or NULL */
-	struct heads_entry *newest;      /* the vault's newest snapshot, or NULL */
+	struct inventory *there;         /* what the vault holds of this store, when the run began */
+	uint64_t newest;                 /* number of the vault's newest snapshot that can be read, 0: none */
+	uint8_t newest_hash[32];
 	bool full;                       /* this run stores everything anew */
 	bool resumed;                    /* arrays hold what a killed run had stored */
 	struct state *journaled;         /* its files, by path: their numbers go on */
@@ -72,6 +78,7 @@ int session_open(struct session *s, bool force_full, struct err *err);
 int session_start(struct session *s, bool will_read, struct err *err);
 void session_close(struct session *s);
 
+
 /* Bring back what a killed run stored for the same snapshot, if its journal fits. */
 int session_resume(struct session *s, struct err *err);
 
@@ -86,7 +93,10 @@ int session_end_files(struct session *s, struct err *err);
 /* Inventory, snapshot, arrays, base record. */
 int session_commit(struct session *s, struct err *err);
 /* Finish a commit that a crash interrupted behind the put: state from base.new and the journal. */
-int session_recover(struct session *s, struct err *err);
+int session_recover(struct session *s, bool *recovered, struct err *err);
+
+/* Does this record describe the vault's newest snapshot? */
+bool session_is_newest(const struct session *s, const struct state *base);
 
 /* Write what the journal holds into the arrays that `next` describes; safe to repeat. */
 int session_apply(struct session *s, const struct state *next, struct journal *j,

@@ -185,7 +185,8 @@ int snapshot_select(struct vault *v, const struct store_info *store, const char 
 		return err->code;
 	int rc = pick(&s, out, err);
 	free(s.seqs);
-	return rc;
+	return rc == ERR_ABSENT && vault_list_mirrors(v) ? snapshot_select(v, store, spec, out, err)
+	                                                 : rc;
 }
 
 /* ---- files ---- */

@@ -167,14 +167,10 @@ static void check_base_packs(struct stream *t, const struct inventory *there)
 
 static int load_packs(struct stream *t, struct err *err)
 {
-	const struct session *s = t->s;
-	AUTO(inventory) there = inventory_load(s->vault, vault_keyfile(s->vault)->id, s->store, err);
-	if (!there)
-		return err->code;
-	struct pack_check c = { t, there };
+	struct pack_check c = { t, t->s->there };
 	if (chunkindex_packs(t->index, take_pack, &c, err) != 0)
 		return err->code;
-	check_base_packs(t, there);
+	check_base_packs(t, t->s->there);
 	return 0;
 }
 

@@ -53,6 +53,13 @@ const char *names_doomed(char *out, const uint8_t writer[16])
 	return out;
 }
 
+const char *names_store(char *out, const uint8_t writer[16], const uint8_t store[16])
+{
+	char w[ID_HEX], s[ID_HEX];
+	snprintf(out, NAMES_MAX, "%s/%s/", hex_encode(w, writer, 16), hex_encode(s, store, 16));
+	return out;
+}
+
 static const char *store_folder(char *out, const uint8_t writer[16], const uint8_t store[16],
                                 const char *folder, const char *tail)
 {

@@ -13,6 +13,7 @@ enum { NAMES_MAX = 256 };
 #define NAMES_CHARTERS "charter/"
 #define NAMES_SLOTS "slots/"
 #define NAMES_KEYS "keys/"
+#define NAMES_PROBE "probe/"   /* what `vault test` puts and removes */
 
 const char *names_charter(char *out, uint64_t n);                        /* charter/00000002 */
 const char *names_slot(char *out, const uint8_t id[16]);
@@ -21,6 +22,7 @@ const char *names_key(char *out, const uint8_t writer[16], const uint8_t store[1
                       uint32_t epoch, const uint8_t recipient[16]);
 const char *names_writer(char *out, const uint8_t writer[16]);           /* <key-id>/ */
 const char *names_doomed(char *out, const uint8_t writer[16]);           /* <key-id>/doomed/ */
+const char *names_store(char *out, const uint8_t writer[16], const uint8_t store[16]);   /* <key-id>/<store-id>/ */
 const char *names_packs(char *out, const uint8_t writer[16], const uint8_t store[16]);
 const char *names_pack(char *out, const uint8_t writer[16], const uint8_t store[16],
                        const uint8_t id[32]);

@@ -52,6 +52,16 @@ static int ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* Mirrors list again what the vault itself lists. */
+static size_t drop_twins(uint64_t *seqs, size_t n)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < n; i++)
+		if (kept == 0 || seqs[i] != seqs[kept - 1])
+			seqs[kept++] = seqs[i];
+	return kept;
+}
+
 int heads_list(const struct vault *v, const uint8_t writer[16], const uint8_t store[16],
                uint64_t **seqs, size_t *n, struct err *err)
 {
@@ -65,7 +75,7 @@ int heads_list(const struct vault *v, const uint8_t writer[16], const uint8_t st
 	if (l.n)
 		qsort(l.seqs, l.n, sizeof *l.seqs, ascending);
 	*seqs = l.seqs;
-	*n = l.n;
+	*n = drop_twins(l.seqs, l.n);
 	return 0;
 }
 
@@ -141,12 +151,10 @@ static int verify(const struct vault *v, const struct head *h, const struct head
 	return 0;
 }
 
-struct heads_entry *heads_load(const struct vault *v, const uint8_t writer[16],
-                               const uint8_t store[16], uint64_t seq, bool body,
-                               struct err *err)
+static struct heads_entry *load_once(const struct vault *v, const char *name,
+                                     const uint8_t writer[16], const uint8_t store[16],
+                                     uint64_t seq, bool body, struct err *err)
 {
-	char name[NAMES_MAX];
-	names_snapshot(name, writer, store, seq);
 	AUTO(heads_entry) e = calloc(1, sizeof *e);
 	AUTO(buf) bytes = buf_new(OBJECT_MAX, err);
 	if (!e || !bytes) {
@@ -167,4 +175,17 @@ struct heads_entry *heads_load(const struct vault *v, const uint8_t writer[16],
 	bytes->bytes = NULL;
 	bytes->len = bytes->cap = 0;
 	return TAKE(e);
+}
+
+struct heads_entry *heads_load(const struct vault *v, const uint8_t writer[16],
+                               const uint8_t store[16], uint64_t seq, bool body,
+                               struct err *err)
+{
+	char name[NAMES_MAX];
+	struct heads_entry *e;
+	names_snapshot(name, writer, store, seq);
+	do
+		e = load_once(v, name, writer, store, seq, body, err);
+	while (!e && vault_other_copy(v, name, err));
+	return e;
 }

@@ -21,6 +21,7 @@
 
 #include "base/scope.h"
 #include "format/sum.h"
+#include "holdfast/backend.h"
 #include "holdfast/source.h"
 
 struct buf;
@@ -52,6 +53,7 @@ struct state {
 	uint8_t store[16];
 	uint64_t seq;                    /* of the newest committed snapshot; 0: none */
 	uint8_t head_hash[32];
+	char head_tag[BACKEND_TAG_MAX];  /* its object, as the storage fingerprints it; "": not known */
 	uint32_t epoch;
 	uint8_t epoch_pk[32];
 	uint64_t epoch_since_s, last_full_s, last_read_s;

@@ -7,17 +7,13 @@
 #include "format/names.h"
 #include "holdfast/err.h"
 
-extern const struct backend_ops backend_file, backend_memory, backend_faulty, backend_sftp,
-	backend_webdav, backend_webdavs;
+extern const struct backend_ops backend_file, backend_s3, backend_sftp, backend_webdavs, backend_webdav,
+	backend_memory, backend_faulty;
 
 /* A new driver is one line here and one above. */
 static const struct backend_ops *const drivers[] = {
-	&backend_file,
-	&backend_memory,
+	&backend_file, &backend_s3, &backend_sftp, &backend_webdavs, &backend_webdav, &backend_memory,
 	&backend_faulty,
-	&backend_sftp,
-	&backend_webdavs,
-	&backend_webdav,
 };
 enum { DRIVERS = sizeof drivers / sizeof drivers[0] };
 

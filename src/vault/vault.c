@@ -14,6 +14,7 @@
 #include "crypto/slot.h"
 #include "format/names.h"
 #include "holdfast/err.h"
+#include "vault/mirrors.h"
 #include "vault/storage.h"
 #include "vault/texts.h"
 
@@ -25,6 +26,7 @@ struct vault {
 	struct keyfile *key;               /* NULL: this machine is not enrolled */
 	const struct charter_key *self;    /* its entry in the charter */
 	struct secret *recovery_sk, *psk;  /* after unlock */
+	bool copies;                       /* storage is one of mirrors.h */
 	char id_text[33], short_id[10], fingerprint[TEXTS_FINGERPRINT_MAX];
 };
 
@@ -275,6 +277,42 @@ void vault_free(struct vault *v)
 	free(v);
 }
 
+/* ---- copies ---- */
+
+int vault_use_copies(struct vault *v, struct err *err)
+{
+	struct backend *m = v->copies ? v->storage : mirrors_new(v->storage, &v->anchor, err);
+	if (!m)
+		return err->code;
+	v->storage = m;
+	v->copies = true;
+	return 0;
+}
+
+int vault_add_mirror(struct vault *v, const char *label, const char *url,
+                     const struct backend_options *storage, struct err *err)
+{
+	struct backend *b = vault_use_copies(v, err) == 0 ? storage_open(url, storage, err) : NULL;
+	return b ? mirrors_add(v->storage, label, b, err) : err->code;
+}
+
+bool vault_list_mirrors(struct vault *v)
+{
+	return v->copies && mirrors_widen(v->storage);
+}
+
+bool vault_copies_used(struct vault *v, struct err *told)
+{
+	return v->copies && mirrors_used(v->storage, told);
+}
+
+bool vault_other_copy(const struct vault *v, const char *name, const struct err *err)
+{
+	struct err ignored;
+	bool damage = err->code == ERR_CORRUPT || err->code == ERR_ABSENT || err->code == ERR_LIMIT;
+	return v->copies && damage && storage_next_copy(v->storage, name, &ignored) == 0;
+}
+
 /* ---- unlock ---- */
 
 struct unlock {
@@ -287,16 +325,23 @@ struct unlock {
 	struct err last;
 };
 
+static int open_slot(struct unlock *u, const char *name, struct err *err)
+{
+	AUTO(buf) slot = buf_new(4 * SLOT_BYTES, err);
+	if (!slot || storage_get_all(u->v->storage, name, slot, err) != 0)
+		return err->code;
+	return slot_decode(u->plain->bytes, slot->bytes, slot->len, u->passphrase, u->len, err);
+}
+
 static int try_slot(void *arg, const struct backend_object *o, struct err *err)
 {
 	struct unlock *u = arg;
-	AUTO(buf) slot = buf_new(4 * SLOT_BYTES, err);
 	struct err why = { 0 };
-	if (!slot)
-		return err->code;
-	int rc = storage_get_all(u->v->storage, o->name, slot, &why);
-	if (rc == 0)
-		rc = slot_decode(u->plain->bytes, slot->bytes, slot->len, u->passphrase, u->len, &why);
+	(void)err;
+	int rc;
+	do
+		rc = open_slot(u, o->name, &why);
+	while (rc != 0 && vault_other_copy(u->v, o->name, &why));
 	if (rc == 0)
 		return 1;
 	/* one that is junk, or too costly here, must not hide another that fits */
@@ -336,7 +381,10 @@ int vault_unlock(struct vault *v, const char *passphrase, size_t len, struct err
 	if (!plain)
 		return err->code;
 	struct unlock u = { .v = v, .passphrase = passphrase, .len = len, .plain = plain };
-	int rc = storage_list(v->storage, NAMES_SLOTS, try_slot, &u, err);
+	int rc;
+	do
+		rc = storage_list(v->storage, NAMES_SLOTS, try_slot, &u, err);
+	while (rc == 0 && !u.refused && vault_list_mirrors(v));
 	if (rc < 0)
 		return rc;
 	if (rc > 0)

@@ -9,10 +9,16 @@
 #include "vault/keyfile.h"
 
 struct backend;
+struct buf;
+struct err;
 
 AUTO_FREE(vault);
 
 struct backend *vault_storage(const struct vault *v);
+/* *err says that an object as it was read is damaged or gone: is there another copy, which is what the
+ * next read of it gets? Only after vault_use_copies. */
+bool vault_other_copy(const struct vault *v, const char *name, const struct err *err);
+
 const struct charter *vault_charter(const struct vault *v);
 const struct charter_anchor *vault_anchor(const struct vault *v);
 const uint8_t *vault_id(const struct vault *v);
@@ -45,6 +51,11 @@ int vault_make_epoch(const struct vault *v, const char *store_name, uint32_t epo
  * verified as made by this machine. *whole: every epoch from `oldest` up to it is there. */
 int vault_newest_epoch(const struct vault *v, const uint8_t store[16], uint32_t oldest,
                        uint32_t *epoch, uint8_t pk[32], bool *whole, struct err *err);
+
+/* Append a keys/ object, verified as made by an enrolled writer for its place; *k gets its public
+ * part. Messages name the object. ERR_ABSENT, ERR_CORRUPT, ERR_NEWER, storage errors. */
+int vault_read_key(const struct vault *v, const char *name, struct storekey *k, struct buf *bytes,
+                   struct err *err);
 
 /* The store's secret of an epoch, with the recovery secret. ERR_KEY without it, ERR_ABSENT if that
  * key is not in the vault (shredded or lost), ERR_CORRUPT. */

@@ -31,6 +31,9 @@ struct making {
 static int found_something(void *arg, const struct backend_object *o, struct err *err)
 {
 	(void)err;
+	/* what `vault test` could not remove again is nobody's */
+	if (strncmp(o->name, NAMES_PROBE, strlen(NAMES_PROBE)) == 0)
+		return 0;
 	snprintf(arg, NAMES_MAX, "%s", o->name);
 	return 1;
 }

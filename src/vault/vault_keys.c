@@ -20,12 +20,13 @@ static const char *recovery_object(const struct vault *v, char name[NAMES_MAX],
 	return names_key(name, writer, store, epoch, recipient);
 }
 
-/* Fetch, and verify that it is by that writer, for that place. */
-static int fetch(const struct vault *v, const char *name, const uint8_t writer[16],
-                 const uint8_t store[16], uint32_t epoch, struct storekey *k, struct buf *bytes,
-                 struct err *err)
+static int read_once(const struct vault *v, const char *name, struct storekey *k, struct buf *bytes,
+                     struct err *err)
 {
-	const struct charter_key *by = charter_find(vault_charter(v), writer);
+	uint8_t writer[16], store[16], recipient[16];
+	uint32_t epoch;
+	const struct charter_key *by = names_parse_key(name, writer, store, &epoch, recipient)
+	                             ? charter_find(vault_charter(v), writer) : NULL;
 	if (!by)
 		return err_set(err, ERR_CORRUPT, "%s: its writer is not in the charter", name);
 	if (storage_get_all(vault_storage(v), name, bytes, err) != 0)
@@ -36,6 +37,18 @@ static int fetch(const struct vault *v, const char *name, const uint8_t writer[1
 	    memcmp(k->store, store, 16) != 0 || k->epoch != epoch)
 		return err_set(err, ERR_CORRUPT, "%s: belongs to another place (was it swapped?)", name);
 	return 0;
+}
+
+int vault_read_key(const struct vault *v, const char *name, struct storekey *k, struct buf *bytes,
+                   struct err *err)
+{
+	size_t before = bytes->len;
+	int rc;
+	do {
+		bytes->len = before;
+		rc = read_once(v, name, k, bytes, err);
+	} while (rc != 0 && vault_other_copy(v, name, err));
+	return rc;
 }
 
 static int encode_and_put(const struct vault *v, struct storekey *k, const char *name,
@@ -118,7 +131,7 @@ int vault_newest_epoch(const struct vault *v, const uint8_t store[16], uint32_t 
 		return 0;
 	struct storekey k;
 	AUTO(buf) bytes = buf_new(STOREKEY_MAX_BYTES, err);
-	if (!bytes || fetch(v, n.name, key->id, store, n.epoch, &k, bytes, err) != 0)
+	if (!bytes || vault_read_key(v, n.name, &k, bytes, err) != 0)
 		return err->code;
 	memcpy(pk, k.pk, 32);
 	return 0;
@@ -132,7 +145,7 @@ int vault_open_epoch(const struct vault *v, const uint8_t writer[16], const uint
 	if (!bytes || vault_need_reader(v, err) != 0)
 		return err->code;
 	recovery_object(v, name, writer, store, epoch);
-	if (fetch(v, name, writer, store, epoch, out, bytes, err) != 0)
+	if (vault_read_key(v, name, out, bytes, err) != 0)
 		return err->code;
 	if (storekey_open(out, bytes->bytes, bytes->len, vault_recovery_sk(v), vault_psk(v), err) != 0)
 		return err_wrap(err, "%s", name);

@@ -1,4 +1,7 @@
-/* The contract of storage drivers (holdfast/backend.h), held against every driver. */
+/*
+ * The contract of storage drivers (holdfast/backend.h), held against every driver: those that need no
+ * server, or the place that the environment gives (place_env.h).
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -12,24 +15,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "../../backends/memory.h"
 #include "holdfast/err.h"
+#include "place_env.h"
 #include "scratch.h"
-#include "test_options.h"
 #include "vault/storage.h"
 
 enum { BIG = 16 << 20 };
 
 struct place {
 	char folder[SCRATCH_MAX];
-	char url[SCRATCH_MAX + 40];
+	char url[PLACE_ENV_URL_MAX];
+	struct place_env env;
 	struct backend *b;
 	struct err err;
 };
 
-/* Where each driver is tried; %s is a scratch folder. */
+/* Where each driver is tried; %s is a scratch folder. Another one is a place of the environment. */
 static const char *const drivers[] = {
 	"file://%s/vault",
 	"memory://contract",
@@ -37,33 +40,46 @@ static const char *const drivers[] = {
 	"faulty:///memory://contract",
 };
 static const char *driver;
-static struct backend_options options;   /* for the place of the environment only */
-static unsigned long places;
+static bool outside;   /* it is the environment's */
+
+static bool make_url(struct place *p)
+{
+	const char *hole = strstr(driver, "%s");
+	if (outside)
+		return place_env_fresh_url(p->url) && place_env_options(&p->env);
+	if (hole)
+		snprintf(p->url, sizeof p->url, "%.*s%s%s", (int)(hole - driver), driver, p->folder,
+		         hole + 2);
+	else
+		snprintf(p->url, sizeof p->url, "%s", driver);
+	return true;
+}
 
 static int set_up(void **state)
 {
 	struct place *p = calloc(1, sizeof *p);
-	if (!p || !scratch_make(p->folder))
+	if (!p || !scratch_make(p->folder) || !make_url(p))
 		return -1;
-	const char *hole = strstr(driver, "%s");
-	if (hole)
-		snprintf(p->url, sizeof p->url, "%.*s%s%s", (int)(hole - driver), driver, p->folder,
-		         hole + 2);
-	else if (driver == getenv("HOLDFAST_TEST_URL"))
-		snprintf(p->url, sizeof p->url, "%s/%d-%lu", driver, (int)getpid(), ++places);
-	else
-		snprintf(p->url, sizeof p->url, "%s", driver);
 	memory_forget("contract");
-	p->b = storage_open(p->url, &options, &p->err);
-	if (!p->b)
-		print_message("# %s\n", p->err.msg);
+	p->b = storage_open(p->url, &p->env.options, &p->err);
 	*state = p;
+	if (!p->b)
+		printf("# %s\n", p->err.msg);
 	return p->b ? 0 : -1;
 }
 
+static int sweep(void *arg, const struct backend_object *o, struct err *err)
+{
+	return storage_remove(arg, o->name, err);
+}
+
+/* A server outlives the test, and need not have room for all that the tests put. */
 static int tear_down(void **state)
 {
 	struct place *p = *state;
+	struct err ignored;
+	if (outside && p->b)
+		(void)storage_list(p->b, "", sweep, p->b, &ignored);
 	storage_free(p->b);
 	scratch_remove(p->folder);
 	free(p);
@@ -98,7 +114,7 @@ static void another_handle_sees_the_same_objects(void **state)
 	struct place *p = *state;
 	assert_int_equal(put_text(p, "a/b", "text", BACKEND_NEW), 0);
 	storage_free(p->b);
-	p->b = storage_open(p->url, &options, &p->err);
+	p->b = storage_open(p->url, &p->env.options, &p->err);
 	assert_non_null(p->b);
 	assert_holds(p, "a/b", "text");
 	assert_int_equal(put_text(p, "a/c", "more", BACKEND_NEW), 0);
@@ -466,7 +482,7 @@ static void exactly_one_of_racing_writers_wins(void **state)
 	struct backend_traits traits;
 	assert_int_equal(storage_traits(p->b, &traits, &p->err), 0);
 	if (!traits.conditional) {
-		print_message("# skipped: this storage promises no such thing\n");
+		print_message("this storage does not tell racing writers apart\n");
 		skip();
 	}
 	for (int i = 0; i < ROUNDS; i++) {
@@ -560,22 +576,16 @@ static const struct CMUnitTest contract[] = {
 	CONTRACT(a_reader_sees_the_old_or_the_new_and_nothing_else),
 };
 
-static int run(const char *url)
-{
-	driver = url;
-	return cmocka_run_group_tests_name(url, contract, NULL, NULL);
-}
-
-/* HOLDFAST_TEST_URL and HOLDFAST_TEST_OPTIONS: only that place, each test in a folder of its own. */
 int main(void)
 {
-	const char *url = getenv("HOLDFAST_TEST_URL");
 	int failed = 0;
-	if (url && !test_options(&options, getenv("HOLDFAST_TEST_OPTIONS")))
-		return 2;
-	if (url)
-		return run(url) != 0;
-	for (size_t i = 0; i < sizeof drivers / sizeof drivers[0]; i++)
-		failed += run(drivers[i]);
+	driver = getenv("HOLDFAST_TEST_URL");
+	outside = driver != NULL;
+	if (outside)
+		return cmocka_run_group_tests_name(driver, contract, NULL, NULL) != 0;
+	for (size_t i = 0; i < sizeof drivers / sizeof drivers[0]; i++) {
+		driver = drivers[i];
+		failed += cmocka_run_group_tests_name(driver, contract, NULL, NULL);
+	}
 	return failed != 0;
 }

@@ -931,6 +931,67 @@ static void a_writer_alone_cannot_restore_and_is_told_why(void **state)
 	assert_int_equal(vault_open_epoch(lab.writer, h.info.writer, h.info.store, 1, &k, &err), ERR_KEY);
 }
 
+/* ---- storage that takes its time ---- */
+
+static unsigned long calls_of_a_night(const char *url)
+{
+	faulty_reset(url);
+	must(history_backup(&h, &err));
+	return faulty_calls(url);
+}
+
+static void a_night_asks_little_of_the_storage(void **state)
+{
+	(void)state;
+	char url[LAB_PATH + 16];
+	snprintf(url, sizeof url, "faulty:///%s", lab.url);
+	nights(2);
+	must(lab_reopen(&lab, url, &err));
+	/* the store is listed, doom marks are; the snapshot is put */
+	assert_int_equal(calls_of_a_night(url), 3);
+	expect(SNAPSHOT_UNCHANGED, ERR_NONE, "");
+	/* and the epoch's key is looked at (two), a pack is put, the store is listed again */
+	change(0, 0, PAGE, 77);
+	assert_int_equal(calls_of_a_night(url), 7);
+	expect(SNAPSHOT_INCREMENTAL, ERR_NONE, "");
+	must(history_verify(&h, &err));
+}
+
+static void a_snapshot_that_somebody_replaced_is_not_taken_for_ours(void **state)
+{
+	(void)state;
+	char first[NAMES_MAX], second[NAMES_MAX];
+	nights(2);
+	names_snapshot(first, h.info.writer, h.info.store, 1);
+	names_snapshot(second, h.info.writer, h.info.store, 2);
+	AUTO(buf) object = buf_new(LAB_OBJECT_MAX, &err);
+	assert_non_null(object);
+	must(storage_get_all(vault_storage(lab.reader), first, object, &err));
+	must(storage_put(vault_storage(lab.reader), second, object->bytes, object->len, BACKEND_REPLACE,
+	                 &err));
+	must(history_backup(&h, &err));
+	expect(SNAPSHOT_FULL, ERR_CORRUPT, "the newest snapshot is damaged");
+}
+
+/* Where every call takes long, trailers and packs are asked for by several threads at once. */
+static void a_remote_chain_comes_back(void **state)
+{
+	(void)state;
+	char url[LAB_PATH + 32];
+	snprintf(url, sizeof url, "faulty://delay=2/%s", lab.url);
+	nights(1);
+	for (size_t i = 0; i < 30; i++) {
+		change(0, i * PAGE, PAGE + 100, i);
+		must(history_backup(&h, &err));
+	}
+	const struct vault_options o = { .url = url };
+	vault_free(lab.reader);
+	lab.reader = vault_open(&o, &err);
+	assert_non_null(lab.reader);
+	must(vault_unlock(lab.reader, lab_passphrase, strlen(lab_passphrase), &err));
+	must(history_verify(&h, &err));
+}
+
 /* ---- when a run reads, stores anew, or does nothing ---- */
 
 static void an_unchanged_store_is_not_read(void **state)
@@ -1184,6 +1245,9 @@ int main(void)
 		CASE(a_key_file_of_another_vault_opens_nothing),
 		CASE(a_charter_that_is_not_the_one_seen_last_is_a_fork),
 		CASE(a_writer_alone_cannot_restore_and_is_told_why),
+		CASE(a_night_asks_little_of_the_storage),
+		CASE(a_snapshot_that_somebody_replaced_is_not_taken_for_ours),
+		CASE(a_remote_chain_comes_back),
 		CASE(an_unchanged_store_is_not_read),
 		CASE(a_store_is_read_again_when_that_is_due),
 		CASE(a_full_is_taken_when_it_is_due_or_asked_for),

@@ -198,7 +198,7 @@ static uint64_t listed_bytes(struct place *p, uint64_t seq)
 static size_t packs_in_vault(struct place *p)
 {
 	struct store_info info = store_of(p);
-	AUTO(inventory) i = inventory_load(p->made.vault, info.writer, info.store, &p->err);
+	AUTO(inventory) i = inventory_load(p->made.vault, info.writer, info.store, NULL, &p->err);
 	assert_non_null(i);
 	return i->n;
 }

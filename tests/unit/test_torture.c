@@ -511,7 +511,7 @@ static int load_head(void *arg, struct err *err)
 static int load_inventory(void *arg, struct err *err)
 {
 	struct sample_vault *v = arg;
-	AUTO(inventory) i = inventory_load(v->vault, vault_keyfile(v->vault)->id, key, err);
+	AUTO(inventory) i = inventory_load(v->vault, vault_keyfile(v->vault)->id, key, NULL, err);
 	if (i)
 		assert_int_equal(i->n, 100);
 	return i ? 0 : err->code;

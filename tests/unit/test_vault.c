@@ -555,7 +555,7 @@ static void a_copy_in_another_folder_is_not_the_object(void **state)
 	snprintf(name + strlen(names_packs(name, writer, store)), 100, "old/%s",
 	         hex_encode(hex, hidden, 32));
 	put(v, name, "12345", 5);
-	AUTO(inventory) i = inventory_load(v->vault, writer, store, &err);
+	AUTO(inventory) i = inventory_load(v->vault, writer, store, NULL, &err);
 	assert_non_null(i);
 	assert_non_null(inventory_find(i, id, 5));
 	assert_null(inventory_find(i, id, 6));
@@ -583,7 +583,7 @@ static void a_doomed_pack_is_not_to_be_relied_on(void **state)
 	names_doomed(name, writer);
 	strcat(name, hex_encode(hex, id, 32));
 	put(v, name, "", 0);
-	AUTO(inventory) i = inventory_load(v->vault, writer, store, &err);
+	AUTO(inventory) i = inventory_load(v->vault, writer, store, NULL, &err);
 	assert_non_null(i);
 	assert_null(inventory_find(i, id, 5));
 }

@@ -1,0 +1,486 @@
+/*
+ * The copy verb. The order is the contract: the source's snapshots are listed before its keys and
+ * packs, so that what a listed snapshot needs is listed; in the target everything else is there
+ * before a snapshot is put.
+ */
+#include "holdfast/copy.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/hex.h"
+#include "crypto/hash.h"
+#include "crypto/slot.h"
+#include "engine/copying.h"
+#include "engine/objects.h"
+#include "format/charter.h"
+#include "format/names.h"
+#include "format/storekey.h"
+#include "vault/heads.h"
+#include "vault/storage.h"
+#include "vault/vault.h"
+
+struct copy {
+	struct copying c;
+	uint8_t writer[16];              /* whose marks these are */
+	struct objects *doomed;
+};
+
+/* ---- shared with copy_packs ---- */
+
+int copying_problem(struct copying *c, const struct err *err)
+{
+	bool damage = err->code == ERR_CORRUPT || err->code == ERR_ABSENT || err->code == ERR_LIMIT ||
+	              err->code == ERR_FORK || err->code == ERR_NEWER;
+	if (!damage)
+		return err->code;
+	pthread_mutex_lock(&c->lock);
+	c->result->problems++;
+	c->options->problem(c->options->arg, err);
+	pthread_mutex_unlock(&c->lock);
+	return 0;
+}
+
+static int differs(struct copying *c, const char *name, struct err *err)
+{
+	err_set(err, ERR_FORK, "%s: is another object in %.150s than here", name, c->url);
+	err_hint(err, "nothing is replaced: find out which of the two is right before you remove the "
+	         "other");
+	return copying_problem(c, err);
+}
+
+int copying_present(struct copying *c, const struct object_entry *here,
+                    const struct object_entry *there, struct err *err)
+{
+	if (here->size != there->size)
+		return differs(c, here->name, err);
+	pthread_mutex_lock(&c->lock);
+	c->result->skipped++;
+	pthread_mutex_unlock(&c->lock);
+	return 0;
+}
+
+/* Another copy may have put it since it was listed. */
+static int put(struct copying *c, const char *name, const void *data, size_t len, bool replace,
+               struct err *err)
+{
+	if (c->options->dry_run)
+		return 0;
+	int rc = storage_put(c->to, name, data, len, replace ? BACKEND_REPLACE : BACKEND_NEW, err);
+	meter_stored(&c->meter, len);
+	return rc == 0 || rc == ERR_EXISTS ? 0 : err_wrap(err, "%.150s", c->url);
+}
+
+int copying_put(struct copying *c, const char *name, const void *data, size_t len, bool replace,
+                struct err *err)
+{
+	if (put(c, name, data, len, replace, err) != 0)
+		return err->code;
+	pthread_mutex_lock(&c->lock);
+	c->result->objects++;
+	c->result->bytes += len;
+	pthread_mutex_unlock(&c->lock);
+	return 0;
+}
+
+/* ---- small objects ---- */
+
+static int verify_text(const uint8_t expected[32], const struct buf *bytes, struct err *err)
+{
+	uint8_t found[32];
+	hash_plain(found, bytes->bytes, bytes->len);
+	return memcmp(found, expected, 32) == 0
+	     ? 0 : err_set(err, ERR_CORRUPT, "is not what was written when the vault was made");
+}
+
+static int verify_anchor(const struct charter_anchor *known, const struct buf *bytes, struct err *err)
+{
+	struct charter_anchor a;
+	if (charter_decode_anchor(&a, bytes->bytes, bytes->len, err) != 0)
+		return err->code;
+	return memcmp(a.vault, known->vault, 16) == 0 && memcmp(a.root, known->root, 32) == 0
+	     ? 0 : err_set(err, ERR_FORK, "is of another vault");
+}
+
+static int verify_charter(const struct charter_anchor *known, const char *name,
+                          const struct buf *bytes, struct err *err)
+{
+	uint64_t n;
+	AUTO(charter) charter = charter_decode(bytes->bytes, bytes->len, known, err);
+	if (!charter)
+		return err->code;
+	return names_tail_number(name, &n) && n == charter->n
+	     ? 0 : err_set(err, ERR_CORRUPT, "holds %" PRIu64 " entries", charter->n);
+}
+
+static bool starts(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* As far as can be without a key. */
+static int verify(const struct vault *v, const char *name, const struct buf *bytes, struct err *err)
+{
+	const struct charter_anchor *known = vault_anchor(v);
+	if (strcmp(name, NAMES_ANCHOR) == 0)
+		return verify_anchor(known, bytes, err);
+	if (strcmp(name, NAMES_RECOVERY) == 0)
+		return verify_text(known->recovery_txt, bytes, err);
+	if (strcmp(name, NAMES_FORMAT) == 0)
+		return verify_text(known->format_md, bytes, err);
+	if (starts(name, NAMES_CHARTERS))
+		return verify_charter(known, name, bytes, err);
+	return starts(name, NAMES_SLOTS) ? slot_check(bytes->bytes, bytes->len, err) : 0;
+}
+
+static int read_small(const struct copying *c, const char *name, struct buf *bytes, struct err *err)
+{
+	struct storekey k;
+	if (starts(name, NAMES_KEYS))
+		return vault_read_key(c->from, name, &k, bytes, err);
+	if (storage_get_all(vault_storage(c->from), name, bytes, err) != 0)
+		return err->code;
+	return verify(c->from, name, bytes, err) == 0 ? 0 : err_wrap(err, "%s", name);
+}
+
+static int copy_small(struct copying *c, const char *name, struct err *err)
+{
+	AUTO(buf) bytes = buf_new(CHARTER_MAX_BYTES, err);
+	if (!bytes || meter_check(&c->meter, err) != 0)
+		return err->code;
+	if (read_small(c, name, bytes, err) != 0)
+		return copying_problem(c, err);
+	return copying_put(c, name, bytes->bytes, bytes->len, false, err);
+}
+
+/* All below a prefix. */
+static int copy_folder(struct copying *c, const char *prefix, struct err *err)
+{
+	AUTO(objects) here = objects_list(vault_storage(c->from), prefix, err);
+	AUTO(objects) there = here && here->n ? objects_list(c->to, prefix, err) : NULL;
+	if (!here || (here->n && !there))
+		return err->code;
+	for (size_t i = 0; i < here->n; i++) {
+		const struct object_entry *twin = objects_find(there, here->list[i].name);
+		int rc = twin ? copying_present(c, &here->list[i], twin, err)
+		              : copy_small(c, here->list[i].name, err);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* ---- the vault itself ---- */
+
+static int copy_fixed(struct copying *c, const char *name, struct err *err)
+{
+	struct backend_object here = { .name = name }, there;
+	int rc = storage_stat(c->to, name, &there, err);
+	if (rc == ERR_ABSENT)
+		return copy_small(c, name, err);
+	if (rc == 0 && storage_stat(vault_storage(c->from), name, &here, err) != 0)
+		return copying_problem(c, err);
+	const struct object_entry mine = { (char *)(uintptr_t)name, here.size_bytes };
+	const struct object_entry twin = { (char *)(uintptr_t)name, there.size_bytes };
+	return rc == 0 ? copying_present(c, &mine, &twin, err) : rc;
+}
+
+static void begin(struct copy *copy, const char *store, struct copy_result *result)
+{
+	copy->c.result = result;
+	meter_begin(&copy->c.meter, copy->c.options->progress, store);
+	meter_phase(&copy->c.meter, "listing", 0);
+}
+
+int copy_vault(struct copy *copy, struct copy_result *result, struct err *err)
+{
+	struct copying *c = &copy->c;
+	static const char *const files[] = { NAMES_ANCHOR, NAMES_FORMAT, NAMES_RECOVERY };
+	static const char *const folders[] = { NAMES_CHARTERS, NAMES_SLOTS };
+	int rc = 0;
+	begin(copy, NULL, result);
+	for (size_t i = 0; rc == 0 && i < sizeof files / sizeof *files; i++)
+		rc = copy_fixed(c, files[i], err);
+	for (size_t i = 0; rc == 0 && i < sizeof folders / sizeof *folders; i++)
+		rc = copy_folder(c, folders[i], err);
+	meter_end(&c->meter);
+	return rc;
+}
+
+/* ---- a store ---- */
+
+struct store_copy {
+	struct copying *c;
+	const struct store_info *store;
+	struct objects *snapshots, *here, *there;
+	struct copy_pack *packs;
+	size_t n_packs;
+};
+
+static const char *store_prefix(const struct store_info *store, char out[NAMES_MAX])
+{
+	char writer[NAMES_MAX], hex[33];
+	snprintf(out, NAMES_MAX, "%.40s%s/", names_writer(writer, store->writer),
+	         hex_encode(hex, store->store, 16));
+	return out;
+}
+
+static bool is_pack(const struct store_copy *s, const struct object_entry *o, uint8_t id[32])
+{
+	char name[NAMES_MAX];
+	return names_tail_id(o->name, id, 32) &&
+	       strcmp(names_pack(name, s->store->writer, s->store->store, id), o->name) == 0;
+}
+
+/* Names sort as ids do: both are hex. */
+static int collect_packs(struct store_copy *s, struct err *err)
+{
+	s->packs = calloc(s->here->n + 1, sizeof *s->packs);
+	if (!s->packs)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < s->here->n; i++) {
+		const struct object_entry *o = &s->here->list[i];
+		struct copy_pack *p = &s->packs[s->n_packs];
+		if (!is_pack(s, o, p->pack.id))
+			continue;
+		if (o->size > PACK_BYTES) {
+			err_set(err, ERR_CORRUPT, "%s: is larger than a pack", o->name);
+			if (copying_problem(s->c, err) != 0)
+				return err->code;
+			continue;
+		}
+		const struct object_entry *twin = objects_find(s->there, o->name);
+		p->pack.size = (uint32_t)o->size;
+		p->there = twin && twin->size == o->size;
+		s->c->result->skipped += p->there;
+		s->n_packs++;
+	}
+	return 0;
+}
+
+static int look(struct store_copy *s, struct err *err)
+{
+	char prefix[NAMES_MAX];
+	struct backend *from = vault_storage(s->c->from);
+	s->snapshots = objects_list(from, names_snapshots(prefix, s->store->writer, s->store->store), err);
+	s->here = s->snapshots ? objects_list(from, store_prefix(s->store, prefix), err) : NULL;
+	s->there = s->here ? objects_list(s->c->to, prefix, err) : NULL;
+	return s->there ? collect_packs(s, err) : err->code;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	return memcmp(a, b, PACK_ID_BYTES);   /* the id is the first member */
+}
+
+/* The target holds it whole: copied, or from before the source lost it. */
+static bool is_there(const struct store_copy *s, const struct head_pack *p)
+{
+	char name[NAMES_MAX];
+	const struct copy_pack *known = s->n_packs
+		? bsearch(p, s->packs, s->n_packs, sizeof *s->packs, by_id) : NULL;
+	if (known && known->pack.size == p->size)
+		return known->there;
+	names_pack(name, s->store->writer, s->store->store, p->id);
+	const struct object_entry *twin = objects_find(s->there, name);
+	return twin && twin->size == p->size;
+}
+
+static int copy_snapshot(struct store_copy *s, const char *name, uint64_t seq, struct err *err)
+{
+	char hex[65];
+	AUTO(heads_entry) e = heads_load(s->c->from, s->store->writer, s->store->store, seq, true, err);
+	if (!e)
+		return copying_problem(s->c, err);
+	for (uint32_t i = 0; i < e->head.n_packs; i++) {
+		if (is_there(s, &e->head.packs[i]))
+			continue;
+		err_set(err, ERR_CORRUPT, "snapshot %s: is not copied: its pack %s is damaged or gone", name,
+		        hex_encode(hex, e->head.packs[i].id, 32));
+		return copying_problem(s->c, err);
+	}
+	return copying_put(s->c, name, e->bytes, (size_t)e->object_len, false, err);
+}
+
+/* Every snapshot names the one before by its hash: where the newest is the same on both sides, all
+ * are. Its first bytes hold the hash of the rest. */
+static int compare(struct store_copy *s, const char *name, struct err *err)
+{
+	enum { COMPARED = 64 << 10 };
+	size_t here_len = 0, there_len = 0;
+	uint8_t *here = malloc(2 * COMPARED), *there = here + COMPARED;
+	int rc = here ? storage_get(vault_storage(s->c->from), name, 0, here, COMPARED, &here_len, err)
+	              : err_set(err, ERR_NOMEM, "out of memory");
+	if (rc != 0)
+		rc = copying_problem(s->c, err);
+	else if ((rc = storage_get(s->c->to, name, 0, there, COMPARED, &there_len, err)) == 0 &&
+	         (here_len != there_len || memcmp(here, there, here_len) != 0))
+		rc = differs(s->c, name, err);
+	free(here);
+	return rc;
+}
+
+static int copy_snapshots(struct store_copy *s, struct err *err)
+{
+	const char *newest = NULL;
+	for (size_t i = 0; i < s->snapshots->n; i++) {
+		const struct object_entry *o = &s->snapshots->list[i];
+		const struct object_entry *twin = objects_find(s->there, o->name);
+		uint64_t seq;
+		/* a stranger among them is none of ours; check names it */
+		if (!names_tail_number(o->name, &seq))
+			continue;
+		if (meter_check(&s->c->meter, err) != 0)
+			return err->code;
+		int rc = twin ? copying_present(s->c, o, twin, err) : copy_snapshot(s, o->name, seq, err);
+		if (rc != 0)
+			return rc;
+		if (twin && twin->size == o->size)
+			newest = o->name;
+	}
+	return newest ? compare(s, newest, err) : 0;
+}
+
+/* WAL, re-seal tables: what the store has beside packs and snapshots. */
+static int copy_others(struct store_copy *s, struct err *err)
+{
+	char snapshots[NAMES_MAX];
+	uint8_t id[32];
+	names_snapshots(snapshots, s->store->writer, s->store->store);
+	for (size_t i = 0; i < s->here->n; i++) {
+		const struct object_entry *o = &s->here->list[i];
+		const struct object_entry *twin = objects_find(s->there, o->name);
+		if (starts(o->name, snapshots) || is_pack(s, o, id))
+			continue;
+		int rc = twin ? copying_present(s->c, o, twin, err) : copy_small(s->c, o->name, err);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* ---- doom marks ---- */
+
+/* All marks of a writer are in one folder: listed once for all its stores. */
+static int list_doomed(struct copy *copy, const uint8_t writer[16], struct err *err)
+{
+	char prefix[NAMES_MAX];
+	if (copy->doomed && memcmp(copy->writer, writer, 16) == 0)
+		return 0;
+	objects_free(copy->doomed);
+	memcpy(copy->writer, writer, 16);
+	copy->doomed = objects_list(vault_storage(copy->c.from), names_doomed(prefix, writer), err);
+	return copy->doomed ? 0 : err->code;
+}
+
+static int copy_doomed(struct copy *copy, const struct store_copy *s, struct err *err)
+{
+	if (list_doomed(copy, s->store->writer, err) != 0)
+		return err->code;
+	for (size_t i = 0; i < copy->doomed->n; i++) {
+		const char *name = copy->doomed->list[i].name;
+		struct backend_object there;
+		struct head_pack key = { .size = 0 };
+		if (!names_tail_id(name, key.id, 32) || s->n_packs == 0 ||
+		    !bsearch(&key, s->packs, s->n_packs, sizeof *s->packs, by_id))
+			continue;
+		int rc = storage_stat(copy->c.to, name, &there, err);
+		if (rc == ERR_ABSENT)
+			rc = copy_small(&copy->c, name, err);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int run_store(struct copy *copy, struct store_copy *s, struct err *err)
+{
+	char keys[NAMES_MAX];
+	names_keys(keys, s->store->writer, s->store->store);
+	if (look(s, err) != 0 || copy_folder(s->c, keys, err) != 0 ||
+	    copy_packs(s->c, s->store, s->packs, s->n_packs, s->there, err) != 0 ||
+	    copy_others(s, err) != 0 || copy_snapshots(s, err) != 0)
+		return err->code;
+	return copy_doomed(copy, s, err);
+}
+
+int copy_store(struct copy *copy, const struct store_info *store, struct copy_result *result,
+               struct err *err)
+{
+	struct store_copy s = { .c = &copy->c, .store = store };
+	begin(copy, store->name, result);
+	int rc = run_store(copy, &s, err);
+	meter_end(&copy->c.meter);
+	objects_free(s.snapshots);
+	objects_free(s.here);
+	objects_free(s.there);
+	free(s.packs);
+	return rc;
+}
+
+/* ---- open ---- */
+
+/* What `vault test` left is nobody's. */
+static int found_something(void *arg, const struct backend_object *o, struct err *err)
+{
+	(void)err;
+	if (starts(o->name, NAMES_PROBE))
+		return 0;
+	snprintf(arg, NAMES_MAX, "%s", o->name);
+	return 1;
+}
+
+static int must_be_empty(struct copying *c, struct err *err)
+{
+	char name[NAMES_MAX];
+	int rc = storage_list(c->to, "", found_something, name, err);
+	if (rc <= 0)
+		return rc;
+	err_set(err, ERR_EXISTS, "%s: holds no vault, but is not empty (%s)", c->url, name);
+	return err_hint(err, "give an empty or new place, or one that holds a copy of this vault");
+}
+
+static int check_target(struct copying *c, struct err *err)
+{
+	AUTO(buf) bytes = buf_new(CHARTER_LINE_MAX, err);
+	if (!bytes)
+		return err->code;
+	int rc = storage_get_all(c->to, NAMES_ANCHOR, bytes, err);
+	if (rc == ERR_ABSENT)
+		return must_be_empty(c, err);
+	if (rc == 0)
+		rc = verify_anchor(vault_anchor(c->from), bytes, err);
+	if (rc == 0)
+		return 0;
+	err_wrap(err, "%s: vault.json", c->url);
+	return rc == ERR_FORK ? err_hint(err, "copy to an empty place, or to a copy of this vault") : rc;
+}
+
+struct copy *copy_open(struct vault *from, const char *url, const struct backend_options *storage,
+                       const struct copy_options *options, struct err *err)
+{
+	struct copy *copy = calloc(1, sizeof *copy);
+	if (!copy) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	copy->c = (struct copying){ .from = from, .url = url, .options = options };
+	pthread_mutex_init(&copy->c.lock, NULL);
+	copy->c.to = storage_open(url, storage, err);
+	if (copy->c.to && check_target(&copy->c, err) == 0)
+		return copy;
+	copy_free(copy);
+	return NULL;
+}
+
+void copy_free(struct copy *copy)
+{
+	if (!copy)
+		return;
+	objects_free(copy->doomed);
+	storage_free(copy->c.to);
+	pthread_mutex_destroy(&copy->c.lock);
+	free(copy);
+}

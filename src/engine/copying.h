@@ -1,0 +1,53 @@
+/*
+ * copying - one copy under way: what its parts share. Nobody but the files of the copy verb includes
+ * it.
+ *
+ * What is wrong with an object of the source goes to copying_problem and the copy goes on; what the
+ * target refuses ends it.
+ */
+#ifndef COPYING_H
+#define COPYING_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "engine/meter.h"
+#include "format/head.h"
+#include "holdfast/copy.h"
+
+struct backend;
+struct object_entry;
+struct objects;
+
+struct copying {
+	struct vault *from;
+	struct backend *to;
+	const char *url;                     /* of the target, for messages */
+	const struct copy_options *options;
+	struct copy_result *result;
+	pthread_mutex_t lock;                /* around result and the telling */
+	struct meter meter;
+};
+
+/* Tell and count the failure in *err: 0. Where it says nothing about an object, its code. */
+int copying_problem(struct copying *c, const struct err *err);
+
+/* The object is in the target: with this size it is skipped; with another one that is a problem. */
+int copying_present(struct copying *c, const struct object_entry *here,
+                    const struct object_entry *there, struct err *err);
+
+/* Put an object, in place of what may be there if `replace`. In a dry run only count it. */
+int copying_put(struct copying *c, const char *name, const void *data, size_t len, bool replace,
+                struct err *err);
+
+/* What is known of a pack of the store. */
+struct copy_pack {
+	struct head_pack pack;               /* first: sorted by its id */
+	bool there;                          /* in the target, whole, from the start or by now */
+};
+
+/* Copy the packs that are not there. */
+int copy_packs(struct copying *c, const struct store_info *store, struct copy_pack *packs, size_t n,
+               const struct objects *target, struct err *err);
+
+#endif
