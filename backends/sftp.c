@@ -171,10 +171,15 @@ static int prepare(CURL *easy, struct net_call *call, void *arg, struct err *err
 }
 
 /* CURLE_SSH without a word of the server's is a connection lost, and a folder that was read as a file. */
+static bool is_lost(const struct net_call *call)
+{
+	return call->curl == CURLE_SSH && !strstr(call->said, "failed: ");
+}
+
 static bool lost(const struct net_call *call, void *arg)
 {
 	(void)arg;
-	return call->curl == CURLE_SSH && !strstr(call->said, "failed: ") && call->attempts < LOST_TRIES;
+	return is_lost(call) && call->attempts < LOST_TRIES;
 }
 
 static int run(struct sftp *s, struct net_call *call, struct request *r, struct err *err)
@@ -217,7 +222,9 @@ static enum err_code code_of(const struct net_call *call)
 		return ERR_DENIED;
 	if (call->curl == CURLE_REMOTE_DISK_FULL)
 		return ERR_SPACE;
-	return call->curl == CURLE_REMOTE_FILE_EXISTS ? ERR_EXISTS : ERR_IO;
+	if (call->curl == CURLE_REMOTE_FILE_EXISTS)
+		return ERR_EXISTS;
+	return is_lost(call) ? ERR_UNREACHABLE : ERR_IO;
 }
 
 static int refused(const struct sftp *s, const struct net_call *call, struct err *err)
@@ -320,7 +327,7 @@ static int read_refused(struct sftp *s, const char *folder, const char *leaf, st
 	int rc = refused(s, call, err);
 	if (rc == ERR_ABSENT)
 		return NOT_THERE;
-	return rc == ERR_IO && leaf_is_folder(s, folder, leaf, &ignored) == THERE ? NOT_THERE : rc;
+	return rc == ERR_UNREACHABLE && leaf_is_folder(s, folder, leaf, &ignored) == THERE ? NOT_THERE : rc;
 }
 
 /* NOT_THERE, THERE, or an error. */
@@ -628,7 +635,7 @@ static int upload_refused(struct sftp *s, struct upload *u, struct err *err)
 	int rc = refused(s, &u->call, err);
 	if (rc == ERR_ABSENT || rc == ERR_EXISTS)
 		rc = err->code = ERR_IO;   /* its folder cannot be made */
-	if (rc == ERR_IO && is_full(s, u->put->len))
+	if ((rc == ERR_IO || rc == ERR_UNREACHABLE) && is_full(s, u->put->len))
 		rc = err_set(err, ERR_SPACE, "the disk of %s is full", s->location.host);
 	return rc;
 }
