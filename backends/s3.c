@@ -2,8 +2,8 @@
  * s3 - objects in a bucket of S3 or what speaks its protocol: s3://bucket/folder.
  *
  * 1. BACKEND_NEW is `If-None-Match: *` in one request. Servers that do not keep to it (Ceph in
- *    versioned buckets; those that answer 501) are asked with HEAD first, and racing writers are not
- *    told apart there: traits.conditional is false.
+ *    versioned buckets; those that answer 501) are asked for a listing first, and racing writers are
+ *    not told apart there: traits.conditional is false. What kind it is the first put's answer tells.
  * 2. A 412 after an attempt whose answer was lost may be our own success: the bytes decide.
  * 3. Removing removes every version, the oldest first, so that a lock on any stops it before the
  *    newest is gone.
@@ -142,29 +142,69 @@ static int put_once(struct s3 *s, const struct backend_put *put, bool conditiona
 	return own ? s3_expect_same(&s->base, put->name, put->data, put->len, tag, err) : rc;
 }
 
-/* Where the storage's own refusal cannot be relied on. */
+static int already_there(struct err *err)
+{
+	return err_set(err, ERR_EXISTS, "is in the vault already");
+}
+
+struct look {
+	const struct s3 *s;
+	const char *name;
+	bool found;
+};
+
+static int see(void *arg, struct s3_page *page, struct err *err)
+{
+	struct look *l = arg;
+	(void)err;
+	for (size_t i = 0; i < page->n && !l->found; i++) {
+		const char *name = s3_name_of(l->s, page->entries[i].key);
+		l->found = name && strcmp(name, l->name) == 0;
+	}
+	return 0;
+}
+
+/* By a listing: to credentials that may list only below a prefix, S3 answers 403 to a HEAD of what is
+ * not there. */
 static int look_first(struct s3 *s, const char *name, struct err *err)
 {
-	struct backend_object there;
-	int conditional = known(s, &s->conditional);
-	if (conditional == S3_UNKNOWN && find_versioned(s, err) != 0)
+	struct look l = { s, name, false };
+	if (s3_list_objects(s, name, see, &l, err) != 0)
 		return err->code;
-	if (conditional == S3_YES ||
-	    (conditional == S3_UNKNOWN && known(s, &s->versioned) == S3_NO))
-		return 0;
-	int rc = s3_stat(&s->base, name, &there, err);
-	if (rc == 0)
-		return err_set(err, ERR_EXISTS, "is in the vault already");
-	return rc == ERR_ABSENT ? 0 : rc;
+	return l.found ? already_there(err) : 0;
+}
+
+/* The handle's first put found out that the bucket keeps versions: was there one before it? Whoever
+ * may not list versions is not told; then the older one stays, and its readers find it. */
+static int expect_only(struct s3 *s, const char *name, struct err *err)
+{
+	AUTO(s3_page) history = s3_history(s, name, err);
+	if (!history)
+		return err->code == ERR_DENIED ? 0 : err->code;
+	for (size_t i = 1; i < history->n; i++)
+		if (!history->entries[i].marker)
+			return already_there(err);
+	return 0;
+}
+
+/* Can the storage's own refusal be relied on? */
+static bool refuses(struct s3 *s)
+{
+	int conditional = known(s, &s->conditional);
+	return conditional == S3_YES ||
+	       (conditional == S3_UNKNOWN && known(s, &s->versioned) == S3_NO);
 }
 
 static int put_new(struct s3 *s, const struct backend_put *put, char tag[BACKEND_TAG_MAX],
                    struct err *err)
 {
-	if (look_first(s, put->name, err) != 0)
+	bool first = known(s, &s->conditional) == S3_UNKNOWN && known(s, &s->versioned) == S3_UNKNOWN;
+	if (!first && !refuses(s) && look_first(s, put->name, err) != 0)
 		return err->code;
 	bool conditional = known(s, &s->conditional) != S3_NO;
 	int rc = put_once(s, put, conditional, tag, err);
+	if (rc == 0 && first && known(s, &s->versioned) == S3_YES)
+		return expect_only(s, put->name, err);
 	if (rc != ERR_INVALID || !conditional || known(s, &s->conditional) != S3_NO)
 		return rc;
 	/* it refuses the condition, as we know now */

@@ -9,7 +9,10 @@
  *    there: at every moment the old or the new content is to be had, after a crash too.
  * 3. Protocol and libcurl offer no fsync: how soon an upload survives a power cut of the server is up
  *    to its file system.
- * 4. A top folder that was there and is gone is ERR_UNREACHABLE and is not made again, as in file.c.
+ * 4. libcurl asks for the size of what it has opened by its name again, so a replacement in between cuts
+ *    the old content to the length of the new. A small object read to its end, as all are that are ever
+ *    replaced, is therefore read twice, until it is the same.
+ * 5. A top folder that was there and is gone is ERR_UNREACHABLE and is not made again, as in file.c.
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -38,6 +41,8 @@ enum {
 	STALE_AFTER_S = 24 * 60 * 60,
 	FOLDER_TEXT_MAX = 64 << 20,     /* some 800,000 objects in one folder */
 	LOST_TRIES = 4,
+	TWICE_MAX = 256 << 10,          /* rule 4 */
+	TWICE_TRIES = 20,
 	PATH_SIZE = LOCATION_PATH_MAX + BACKEND_NAME_MAX + 40,
 	QUOTE_SIZE = 2 * (2 * PATH_SIZE) + 40,
 	ZONE_STEP_S = 15 * 60,
@@ -248,7 +253,7 @@ static int look_for_folder(struct sftp *s, const char *folder, struct err *err)
 	return rc;
 }
 
-/* Rule 4: where something is absent, is the whole vault? */
+/* Rule 5: where something is absent, is the whole vault? */
 static int check_top(struct sftp *s, struct err *err)
 {
 	bool seen = atomic_load(&s->seen);
@@ -411,6 +416,40 @@ static int sftp_stat(struct backend *b, const char *name, struct backend_object 
 	return 0;
 }
 
+static int get_once(struct getting *g, struct err *err)
+{
+	return read_either(g->sftp, &(struct reading){ try_get, g }, err);
+}
+
+/* Is it still what was read (rule 4)? 1, 0, or an error. */
+static int is_same(const struct getting *g, struct err *err)
+{
+	struct getting again = *g;
+	again.cap = g->len + 1;
+	again.out = malloc(again.cap);
+	if (!again.out)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	int rc = get_once(&again, err);
+	if (rc == 0)
+		rc = again.len == g->len && memcmp(again.out, g->out, g->len) == 0;
+	free(again.out);
+	return rc;
+}
+
+static int get_whole(struct getting *g, struct err *err)
+{
+	for (int i = 0; i < TWICE_TRIES; i++) {
+		int rc = get_once(g, err);
+		if (rc != 0)
+			return rc;
+		bool ended = g->len < g->cap && g->len <= TWICE_MAX;
+		int same = g->offset == 0 && ended ? is_same(g, err) : 1;
+		if (same != 0)
+			return same < 0 ? same : 0;
+	}
+	return err_set(err, ERR_IO, "changes all the time");
+}
+
 static int sftp_get(struct backend *b, const char *name, uint64_t offset, void *out, size_t cap,
                     size_t *len, struct err *err)
 {
@@ -420,7 +459,7 @@ static int sftp_get(struct backend *b, const char *name, uint64_t offset, void *
 	struct backend_object there;
 	int rc = cap == 0 || offset > INT64_MAX - (uint64_t)cap
 	                 ? sftp_stat(b, name, &there, err)
-	                 : read_either(s, &(struct reading){ try_get, &g }, err);
+	                 : get_whole(&g, err);
 	if (rc == 0)
 		*len = g.len;
 	return rc;
@@ -505,7 +544,7 @@ static int upload_once(struct upload *u, struct err *err)
 	return rc;
 }
 
-/* Folders are made only once it is sure that the top's disk is there (rule 4). */
+/* Folders are made only once it is sure that the top's disk is there (rule 5). */
 static int upload(struct sftp *s, struct upload *u, struct err *err)
 {
 	if (upload_once(u, err) != 0)

@@ -29,12 +29,18 @@ static size_t last_words(const char *line, size_t len, struct word words[FIELDS]
 	return n;
 }
 
+/* strchr alone takes a NUL for one. */
+static bool is_one_of(char c, const char *set)
+{
+	return c != '\0' && strchr(set, c);
+}
+
 static bool is_name(const struct word *w)
 {
 	if (w->len == 0 || w->len >= SFTP_LIST_NAME_MAX)
 		return false;
 	for (size_t i = 0; i < w->len; i++)
-		if (!isalnum((unsigned char)w->text[i]) && !strchr("._-", w->text[i]))
+		if (!isalnum((unsigned char)w->text[i]) && !is_one_of(w->text[i], "._-"))
 			return false;
 	return !(w->len == 1 && w->text[0] == '.') && !(w->len == 2 && memcmp(w->text, "..", 2) == 0);
 }
@@ -117,12 +123,12 @@ static enum sftp_list_kind kind_of(char c)
 /* drwxr-xr-x, perhaps with a mark of access lists */
 static bool has_mode(const char *line, size_t len)
 {
-	if (len < 11 || !strchr("-dlbcps", line[0]))
+	if (len < 11 || !is_one_of(line[0], "-dlbcps"))
 		return false;
 	for (size_t i = 1; i < 10; i++)
-		if (!strchr("rwxsStT-", line[i]))
+		if (!is_one_of(line[i], "rwxsStT-"))
 			return false;
-	return line[10] == ' ' || strchr("+.@", line[10]);
+	return line[10] == ' ' || is_one_of(line[10], "+.@");
 }
 
 static void parse_line(const char *line, size_t len, int64_t now_s, struct sftp_list_entry *e)

@@ -751,7 +751,8 @@ static int walk_found(void *arg, const struct webdav_resource *found, struct err
 	struct walk *k = arg;
 	char leaf[LOCATION_PATH_MAX];
 	if (!leaf_of(k, found->href, leaf))
-		return err_set(err, ERR_IO, "%s lists what does not lie below its path", k->dav->location.host);
+		return err_set(err, ERR_IO, "%s lists what does not lie below its path",
+		               k->dav->location.host);
 	size_t more = strlen(leaf);
 	if (strncmp(leaf, TEMPORARY, strlen(TEMPORARY)) == 0 && !strchr(leaf, '/'))
 		sweep(k, found, leaf);

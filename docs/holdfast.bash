@@ -30,18 +30,20 @@ _holdfast_options()
 	init) echo "$common --slot-cost" ;;
 	add) echo "$common --type --dry-run" ;;
 	backup) echo "$common --full --reread --accept-missing --dry-run" ;;
-	restore) echo "$common --to --path --overwrite --dry-run" ;;
-	dump) echo "$common --table --archive --temp" ;;
-	check) echo "$common --read-data --read-data-subset" ;;
+	restore) echo "$common --to --path --overwrite --as-of --dry-run" ;;
+	dump) echo "$common --table --archive --temp --as-of" ;;
+	check) echo "$common --read-data --read-data-subset --as-of" ;;
+	copy) echo "$common --to --as-of --dry-run" ;;
 	log) echo "$common --since" ;;
-	rescue) echo "$common --to" ;;
+	rescue) echo "$common --to --as-of" ;;
+	snapshots | ls | diff | stats) echo "$common --as-of" ;;
 	*) echo "$common" ;;
 	esac
 }
 
 _holdfast()
 {
-	local commands='init add backup snapshots ls restore dump diff check stats log rescue version help'
+	local commands='init add backup snapshots ls restore dump diff check copy stats log rescue status vault version help'
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word
 	COMPREPLY=()
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -50,6 +52,10 @@ _holdfast()
 			break
 		}
 	done
+	if [[ $command == copy && $prev == --to ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_holdfast_sections vault)" -- "$cur")
+		return
+	fi
 	case $prev in
 	-c | --config | --passphrase-file)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
@@ -67,7 +73,7 @@ _holdfast()
 		mapfile -t COMPREPLY < <(compgen -W 'tar zip' -- "$cur")
 		return
 		;;
-	--since)
+	--since | --as-of)
 		mapfile -t COMPREPLY < <(compgen -W 'today yesterday 7d' -- "$cur")
 		return
 		;;
@@ -80,6 +86,8 @@ _holdfast()
 		mapfile -t COMPREPLY < <(compgen -W "$(_holdfast_options "$command")" -- "$cur")
 	elif [[ -z $command || $command == help ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur")
+	elif [[ $command == vault ]]; then
+		mapfile -t COMPREPLY < <(compgen -W 'test' -- "$cur")
 	elif [[ $command == add ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 	else

@@ -6,18 +6,16 @@
 #include "holdfast/copy.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/hex.h"
-#include "crypto/hash.h"
-#include "crypto/slot.h"
 #include "engine/copying.h"
 #include "engine/objects.h"
 #include "format/charter.h"
 #include "format/names.h"
-#include "format/storekey.h"
 #include "vault/heads.h"
 #include "vault/storage.h"
 #include "vault/vault.h"
@@ -28,164 +26,12 @@ struct copy {
 	struct objects *doomed;
 };
 
-/* ---- shared with copy_packs ---- */
-
-int copying_problem(struct copying *c, const struct err *err)
-{
-	bool damage = err->code == ERR_CORRUPT || err->code == ERR_ABSENT || err->code == ERR_LIMIT ||
-	              err->code == ERR_FORK || err->code == ERR_NEWER;
-	if (!damage)
-		return err->code;
-	pthread_mutex_lock(&c->lock);
-	c->result->problems++;
-	c->options->problem(c->options->arg, err);
-	pthread_mutex_unlock(&c->lock);
-	return 0;
-}
-
-static int differs(struct copying *c, const char *name, struct err *err)
-{
-	err_set(err, ERR_FORK, "%s: is another object in %.150s than here", name, c->url);
-	err_hint(err, "nothing is replaced: find out which of the two is right before you remove the "
-	         "other");
-	return copying_problem(c, err);
-}
-
-int copying_present(struct copying *c, const struct object_entry *here,
-                    const struct object_entry *there, struct err *err)
-{
-	if (here->size != there->size)
-		return differs(c, here->name, err);
-	pthread_mutex_lock(&c->lock);
-	c->result->skipped++;
-	pthread_mutex_unlock(&c->lock);
-	return 0;
-}
-
-/* Another copy may have put it since it was listed. */
-static int put(struct copying *c, const char *name, const void *data, size_t len, bool replace,
-               struct err *err)
-{
-	if (c->options->dry_run)
-		return 0;
-	int rc = storage_put(c->to, name, data, len, replace ? BACKEND_REPLACE : BACKEND_NEW, err);
-	meter_stored(&c->meter, len);
-	return rc == 0 || rc == ERR_EXISTS ? 0 : err_wrap(err, "%.150s", c->url);
-}
-
-int copying_put(struct copying *c, const char *name, const void *data, size_t len, bool replace,
-                struct err *err)
-{
-	if (put(c, name, data, len, replace, err) != 0)
-		return err->code;
-	pthread_mutex_lock(&c->lock);
-	c->result->objects++;
-	c->result->bytes += len;
-	pthread_mutex_unlock(&c->lock);
-	return 0;
-}
-
-/* ---- small objects ---- */
-
-static int verify_text(const uint8_t expected[32], const struct buf *bytes, struct err *err)
-{
-	uint8_t found[32];
-	hash_plain(found, bytes->bytes, bytes->len);
-	return memcmp(found, expected, 32) == 0
-	     ? 0 : err_set(err, ERR_CORRUPT, "is not what was written when the vault was made");
-}
-
-static int verify_anchor(const struct charter_anchor *known, const struct buf *bytes, struct err *err)
-{
-	struct charter_anchor a;
-	if (charter_decode_anchor(&a, bytes->bytes, bytes->len, err) != 0)
-		return err->code;
-	return memcmp(a.vault, known->vault, 16) == 0 && memcmp(a.root, known->root, 32) == 0
-	     ? 0 : err_set(err, ERR_FORK, "is of another vault");
-}
-
-static int verify_charter(const struct charter_anchor *known, const char *name,
-                          const struct buf *bytes, struct err *err)
-{
-	uint64_t n;
-	AUTO(charter) charter = charter_decode(bytes->bytes, bytes->len, known, err);
-	if (!charter)
-		return err->code;
-	return names_tail_number(name, &n) && n == charter->n
-	     ? 0 : err_set(err, ERR_CORRUPT, "holds %" PRIu64 " entries", charter->n);
-}
-
 static bool starts(const char *text, const char *with)
 {
 	return strncmp(text, with, strlen(with)) == 0;
 }
 
-/* As far as can be without a key. */
-static int verify(const struct vault *v, const char *name, const struct buf *bytes, struct err *err)
-{
-	const struct charter_anchor *known = vault_anchor(v);
-	if (strcmp(name, NAMES_ANCHOR) == 0)
-		return verify_anchor(known, bytes, err);
-	if (strcmp(name, NAMES_RECOVERY) == 0)
-		return verify_text(known->recovery_txt, bytes, err);
-	if (strcmp(name, NAMES_FORMAT) == 0)
-		return verify_text(known->format_md, bytes, err);
-	if (starts(name, NAMES_CHARTERS))
-		return verify_charter(known, name, bytes, err);
-	return starts(name, NAMES_SLOTS) ? slot_check(bytes->bytes, bytes->len, err) : 0;
-}
-
-static int read_small(const struct copying *c, const char *name, struct buf *bytes, struct err *err)
-{
-	struct storekey k;
-	if (starts(name, NAMES_KEYS))
-		return vault_read_key(c->from, name, &k, bytes, err);
-	if (storage_get_all(vault_storage(c->from), name, bytes, err) != 0)
-		return err->code;
-	return verify(c->from, name, bytes, err) == 0 ? 0 : err_wrap(err, "%s", name);
-}
-
-static int copy_small(struct copying *c, const char *name, struct err *err)
-{
-	AUTO(buf) bytes = buf_new(CHARTER_MAX_BYTES, err);
-	if (!bytes || meter_check(&c->meter, err) != 0)
-		return err->code;
-	if (read_small(c, name, bytes, err) != 0)
-		return copying_problem(c, err);
-	return copying_put(c, name, bytes->bytes, bytes->len, false, err);
-}
-
-/* All below a prefix. */
-static int copy_folder(struct copying *c, const char *prefix, struct err *err)
-{
-	AUTO(objects) here = objects_list(vault_storage(c->from), prefix, err);
-	AUTO(objects) there = here && here->n ? objects_list(c->to, prefix, err) : NULL;
-	if (!here || (here->n && !there))
-		return err->code;
-	for (size_t i = 0; i < here->n; i++) {
-		const struct object_entry *twin = objects_find(there, here->list[i].name);
-		int rc = twin ? copying_present(c, &here->list[i], twin, err)
-		              : copy_small(c, here->list[i].name, err);
-		if (rc != 0)
-			return rc;
-	}
-	return 0;
-}
-
 /* ---- the vault itself ---- */
-
-static int copy_fixed(struct copying *c, const char *name, struct err *err)
-{
-	struct backend_object here = { .name = name }, there;
-	int rc = storage_stat(c->to, name, &there, err);
-	if (rc == ERR_ABSENT)
-		return copy_small(c, name, err);
-	if (rc == 0 && storage_stat(vault_storage(c->from), name, &here, err) != 0)
-		return copying_problem(c, err);
-	const struct object_entry mine = { (char *)(uintptr_t)name, here.size_bytes };
-	const struct object_entry twin = { (char *)(uintptr_t)name, there.size_bytes };
-	return rc == 0 ? copying_present(c, &mine, &twin, err) : rc;
-}
 
 static void begin(struct copy *copy, const char *store, struct copy_result *result)
 {
@@ -202,9 +48,9 @@ int copy_vault(struct copy *copy, struct copy_result *result, struct err *err)
 	int rc = 0;
 	begin(copy, NULL, result);
 	for (size_t i = 0; rc == 0 && i < sizeof files / sizeof *files; i++)
-		rc = copy_fixed(c, files[i], err);
+		rc = copying_fixed(c, files[i], err);
 	for (size_t i = 0; rc == 0 && i < sizeof folders / sizeof *folders; i++)
-		rc = copy_folder(c, folders[i], err);
+		rc = copying_folder(c, folders[i], err);
 	meter_end(&c->meter);
 	return rc;
 }
@@ -306,22 +152,6 @@ static int copy_snapshot(struct store_copy *s, const char *name, uint64_t seq, s
 
 /* Every snapshot names the one before by its hash: where the newest is the same on both sides, all
  * are. Its first bytes hold the hash of the rest. */
-static int compare(struct store_copy *s, const char *name, struct err *err)
-{
-	enum { COMPARED = 64 << 10 };
-	size_t here_len = 0, there_len = 0;
-	uint8_t *here = malloc(2 * COMPARED), *there = here + COMPARED;
-	int rc = here ? storage_get(vault_storage(s->c->from), name, 0, here, COMPARED, &here_len, err)
-	              : err_set(err, ERR_NOMEM, "out of memory");
-	if (rc != 0)
-		rc = copying_problem(s->c, err);
-	else if ((rc = storage_get(s->c->to, name, 0, there, COMPARED, &there_len, err)) == 0 &&
-	         (here_len != there_len || memcmp(here, there, here_len) != 0))
-		rc = differs(s->c, name, err);
-	free(here);
-	return rc;
-}
-
 static int copy_snapshots(struct store_copy *s, struct err *err)
 {
 	const char *newest = NULL;
@@ -340,7 +170,7 @@ static int copy_snapshots(struct store_copy *s, struct err *err)
 		if (twin && twin->size == o->size)
 			newest = o->name;
 	}
-	return newest ? compare(s, newest, err) : 0;
+	return newest ? copying_compare(s->c, newest, err) : 0;
 }
 
 /* WAL, re-seal tables: what the store has beside packs and snapshots. */
@@ -354,7 +184,7 @@ static int copy_others(struct store_copy *s, struct err *err)
 		const struct object_entry *twin = objects_find(s->there, o->name);
 		if (starts(o->name, snapshots) || is_pack(s, o, id))
 			continue;
-		int rc = twin ? copying_present(s->c, o, twin, err) : copy_small(s->c, o->name, err);
+		int rc = twin ? copying_present(s->c, o, twin, err) : copying_small(s->c, o->name, err);
 		if (rc != 0)
 			return rc;
 	}
@@ -388,7 +218,7 @@ static int copy_doomed(struct copy *copy, const struct store_copy *s, struct err
 			continue;
 		int rc = storage_stat(copy->c.to, name, &there, err);
 		if (rc == ERR_ABSENT)
-			rc = copy_small(&copy->c, name, err);
+			rc = copying_small(&copy->c, name, err);
 		if (rc != 0)
 			return rc;
 	}
@@ -399,7 +229,7 @@ static int run_store(struct copy *copy, struct store_copy *s, struct err *err)
 {
 	char keys[NAMES_MAX];
 	names_keys(keys, s->store->writer, s->store->store);
-	if (look(s, err) != 0 || copy_folder(s->c, keys, err) != 0 ||
+	if (look(s, err) != 0 || copying_folder(s->c, keys, err) != 0 ||
 	    copy_packs(s->c, s->store, s->packs, s->n_packs, s->there, err) != 0 ||
 	    copy_others(s, err) != 0 || copy_snapshots(s, err) != 0)
 		return err->code;
@@ -451,7 +281,7 @@ static int check_target(struct copying *c, struct err *err)
 	if (rc == ERR_ABSENT)
 		return must_be_empty(c, err);
 	if (rc == 0)
-		rc = verify_anchor(vault_anchor(c->from), bytes, err);
+		rc = copying_verify_anchor(c, bytes, err);
 	if (rc == 0)
 		return 0;
 	err_wrap(err, "%s: vault.json", c->url);

@@ -16,6 +16,7 @@
 #include "holdfast/copy.h"
 
 struct backend;
+struct buf;
 struct object_entry;
 struct objects;
 
@@ -39,6 +40,20 @@ int copying_present(struct copying *c, const struct object_entry *here,
 /* Put an object, in place of what may be there if `replace`. In a dry run only count it. */
 int copying_put(struct copying *c, const char *name, const void *data, size_t len, bool replace,
                 struct err *err);
+
+/* Read, verify as far as can be without a key, put. */
+int copying_small(struct copying *c, const char *name, struct err *err);
+
+/* The same of all below a prefix, and of one that is to be asked for by its name, where they are not in
+ * the target. */
+int copying_folder(struct copying *c, const char *prefix, struct err *err);
+int copying_fixed(struct copying *c, const char *name, struct err *err);
+
+/* Are the beginnings of what lies under one name the same on both sides? If not, that is told. */
+int copying_compare(struct copying *c, const char *name, struct err *err);
+
+/* ERR_FORK unless this is the vault.json of the vault that is copied; ERR_CORRUPT. */
+int copying_verify_anchor(const struct copying *c, const struct buf *bytes, struct err *err);
 
 /* What is known of a pack of the store. */
 struct copy_pack {

@@ -17,10 +17,11 @@ static int add(void *arg, const struct backend_object *object, struct err *err)
 		o->list = grown;
 		o->cap = cap;
 	}
-	char *name = strdup(object->name);
-	if (!name)
+	struct object_entry *e = &o->list[o->n];
+	*e = (struct object_entry){ strdup(object->name), object->size_bytes };
+	if (!e->name)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	o->list[o->n++] = (struct object_entry){ name, object->size_bytes };
+	o->n++;
 	return 0;
 }
 

@@ -249,12 +249,12 @@ struct backend *mirrors_new(struct backend *first, const struct charter_anchor *
 	return &m->base;
 }
 
-int mirrors_add(struct backend *b, const char *label, struct backend *place, struct err *err)
+int mirrors_add(struct backend *m, const char *label, struct backend *place, struct err *err)
 {
-	struct mirrors *m = of(b);
+	struct mirrors *all = of(m);
 	char *copy = strdup(label);
-	if (copy && m->n < MIRRORS_MAX) {
-		m->places[m->n++] = (struct place){ .storage = place, .label = copy };
+	if (copy && all->n < MIRRORS_MAX) {
+		all->places[all->n++] = (struct place){ .storage = place, .label = copy };
 		return 0;
 	}
 	storage_free(place);
@@ -263,11 +263,11 @@ int mirrors_add(struct backend *b, const char *label, struct backend *place, str
 	            : err_set(err, ERR_NOMEM, "out of memory");
 }
 
-bool mirrors_widen(struct backend *b)
+bool mirrors_widen(struct backend *m)
 {
-	struct mirrors *m = of(b);
-	bool more = !m->wide && m->n > 1;
-	m->wide = true;
+	struct mirrors *all = of(m);
+	bool more = !all->wide && all->n > 1;
+	all->wide = true;
 	return more;
 }
 
@@ -284,9 +284,9 @@ static void tell(const struct mirrors *m, const struct route *r, size_t others, 
 	         "'holdfast copy' from the other vault to this one brings it back");
 }
 
-bool mirrors_used(struct backend *b, struct err *told)
+bool mirrors_used(struct backend *backend, struct err *told)
 {
-	struct mirrors *m = of(b);
+	struct mirrors *m = of(backend);
 	const struct route *first = NULL;
 	size_t n = 0;
 	pthread_mutex_lock(&m->lock);

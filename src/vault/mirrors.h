@@ -23,15 +23,15 @@ enum { MIRRORS_MAX = 8 };
 struct backend *mirrors_new(struct backend *first, const struct charter_anchor *anchor,
                             struct err *err);
 
-/* One more place; label is what users call it. Takes b over, also when it fails: ERR_NOMEM,
+/* One more place; label is what users call it. Takes it over, also when it fails: ERR_NOMEM,
  * ERR_LIMIT. */
-int mirrors_add(struct backend *m, const char *label, struct backend *b, struct err *err);
+int mirrors_add(struct backend *m, const char *label, struct backend *place, struct err *err);
 
 /* From now on listings visit what the other places hold too, most of it repeatedly. False if they
  * did already, or there is none. */
 bool mirrors_widen(struct backend *m);
 
 /* What was read from a copy since the last call, as an error for the user; false: nothing. */
-bool mirrors_used(struct backend *m, struct err *told);
+bool mirrors_used(struct backend *backend, struct err *told);
 
 #endif

@@ -8,7 +8,8 @@ load helper
 }
 
 @test "every command has help that names its options" {
-	for command in init add backup snapshots ls restore dump diff check stats log rescue version help; do
+	for command in init add backup snapshots ls restore dump diff check copy stats log rescue status vault version \
+		help; do
 		run -0 --separate-stderr "$HOLDFAST" "$command" --help
 		[[ $output == "Usage: holdfast $command"* ]]
 		[[ $output == *"--json"* ]]

@@ -236,4 +236,9 @@ after_backup() {
 	cmp "$T/out/crm.db" "$T/crm.db"
 	run -0 hf backup --vault second
 	[[ $output =~ ^crm\ +unchanged\ +snapshot\ 3\  ]]
+	sed -i "s,faulty://any=1+:unreachable/,," "$CONF"
+	run -20 --separate-stderr hf backup
+	[[ $output =~ ^crm\ +full\  ]]
+	run -0 hf backup
+	run -0 hf check
 }

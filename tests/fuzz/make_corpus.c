@@ -148,6 +148,38 @@ static void journal(const char *dir)
 	put("journal", "records", records->bytes, records->len);
 }
 
+static void put_text(const char *target, const char *name, const char *text)
+{
+	put(target, name, text, strlen(text));
+}
+
+static void servers(void)
+{
+	put_text("location", "sftp", "me@host.example:2222/~/vaults/crm");
+	put_text("location", "webdav", "u%40corp@[::1]:8443/remote.php/dav/files/u/a%20b%25");
+	put_text("location", "listing",
+	         "drwxr-xr-x    3 root     root         4096 Nov 26 14:18 packs\n"
+	         "-rw-r--r--    1 CORP\\a  domain users     6 Nov 26 14:18 a\n"
+	         "lrwxrwxrwx    1 root     root            1 Nov 26 14:18 link -> a\n"
+	         "-rw-r--r--    1 0        0               0 Mar  4  2019 .tmp-0123456789abcdef\n"
+	         "-rw-r--r-- 1 a b 12 2026-11-26 14:18 name\n");
+	put_text("webdav_xml", "apache",
+	         "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:multistatus xmlns:D=\"DAV:\">\n"
+	         "<D:response xmlns:lp1=\"DAV:\">\n<D:href>/v/a%20b</D:href>\n<D:propstat>\n<D:prop>\n"
+	         "<lp1:resourcetype><D:collection/></lp1:resourcetype>\n"
+	         "<lp1:getcontentlength>562</lp1:getcontentlength>\n"
+	         "<lp1:getlastmodified>Thu, 26 Nov 2026 14:30:04 GMT</lp1:getlastmodified>\n"
+	         "<lp1:getetag>\"232-6612ec791d83a\"</lp1:getetag>\n</D:prop>\n"
+	         "<D:status>HTTP/1.1 200 OK</D:status>\n</D:propstat>\n<D:propstat><D:prop>"
+	         "<D:getetag/></D:prop><D:status>HTTP/1.1 404 Not Found</D:status></D:propstat>\n"
+	         "</D:response>\n</D:multistatus>\n");
+	put_text("webdav_xml", "missing",
+	         "<multistatus xmlns='DAV:'><response><href>http://h/v/</href><status>HTTP/1.1 404 No"
+	         "</status></response></multistatus>");
+	put_text("webdav_xml", "doctype",
+	         "<!DOCTYPE x [<!ENTITY a 'b'>]><multistatus xmlns='DAV:'>&a;</multistatus>");
+}
+
 int main(int argc, char **argv)
 {
 	char dir[] = "/tmp/make-corpus-XXXXXX";
@@ -161,6 +193,7 @@ int main(int argc, char **argv)
 	slot();
 	state(dir);
 	journal(dir);
+	servers();
 	rmdir(dir);
 	return 0;
 }
