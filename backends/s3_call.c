@@ -217,9 +217,8 @@ static int once(struct s3 *s, struct s3_request *r, struct s3_refusal *refusal, 
 	int rc = prepare(s, r, &g, err);
 	if (rc == 0)
 		rc = attempt(s, r, &g, err);
-	if (rc == 0)
-		read_refusal(s, r, refusal);
 	if (rc == 0) {
+		read_refusal(s, r, refusal);
 		note_there(s, r, refusal);
 		*repeat = !good(r) && repeat_otherwise(s, refusal, g.region);
 	}
@@ -246,6 +245,11 @@ static int expect_bucket(struct s3 *s, struct err *err)
 	return rc;
 }
 
+static bool is_unclear(const struct s3_refusal *r)
+{
+	return !r->code[0] && (r->status == 400 || r->status == 403 || r->status == 404);
+}
+
 int s3_do(struct s3 *s, struct s3_request *r, struct err *err)
 {
 	struct s3_refusal refusal;
@@ -259,7 +263,7 @@ int s3_do(struct s3 *s, struct s3_request *r, struct err *err)
 	}
 	if (good(r))
 		return 0;
-	if (refusal.status < 500 && !refusal.code[0] && r->name && expect_bucket(s, err) != 0)
+	if (r->name && is_unclear(&refusal) && expect_bucket(s, err) != 0)
 		return err->code;
 	return s3_refusal_set(&refusal, err);
 }
