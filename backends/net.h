@@ -67,9 +67,9 @@ struct net_call {
 	                                 BAD_DOWNLOAD_RESUME, SSH: the last may be a lost connection, which
 	                                 `again` has to tell from a refusal */
 	char said[CURL_ERROR_SIZE];   /* with it */
-	uint64_t total;               /* size of the whole body as the answer claims it; UINT64_MAX: unknown */
+	uint64_t total;               /* of the whole body, as the answer claims; UINT64_MAX: unknown */
 	int64_t time_s;               /* of the last change, where prepare set CURLOPT_FILETIME; or -1 */
-	struct buf *reason;           /* body of an answer that is not 2xx, cut at NET_REASON_MAX; may be NULL */
+	struct buf *reason;           /* body of an answer that is not 2xx, cut; may be NULL */
 	struct curl_slist *lists[2];  /* for prepare: freed by net after each attempt */
 	bool unheard;                 /* an attempt before the last may have been carried out */
 	unsigned attempts;

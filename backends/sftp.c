@@ -368,15 +368,20 @@ static int read_once(const struct reading *r, struct err *err)
 	return rc;
 }
 
-static int read_either(struct sftp *s, const struct reading *r, struct err *err)
+static int read_locked(struct sftp *s, const struct reading *r, struct err *err)
 {
-	int rc = r->try(r->arg, "", err);
-	if (rc == NOT_THERE) {
-		/* no replacement of ours comes in between */
-		pthread_mutex_lock(&s->replacing);
-		rc = read_once(r, err);
-		pthread_mutex_unlock(&s->replacing);
-	}
+	pthread_mutex_lock(&s->replacing);
+	int rc = read_once(r, err);
+	pthread_mutex_unlock(&s->replacing);
+	return rc;
+}
+
+/* held: the caller has s->replacing, so that no replacement of ours comes in between. */
+static int read_either(struct sftp *s, const struct reading *r, bool held, struct err *err)
+{
+	int rc = held ? read_once(r, err) : r->try(r->arg, "", err);
+	if (rc == NOT_THERE && !held)
+		rc = read_locked(s, r, err);
 	if (rc < 0)
 		return rc;
 	return rc == THERE ? 0 : absent(s, err);
@@ -417,44 +422,58 @@ static int sftp_stat(struct backend *b, const char *name, struct backend_object 
 {
 	struct sftp *s = (struct sftp *)b;
 	struct looking l = { .sftp = s, .place = place_of(name), .object = { .name = name } };
-	if (read_either(s, &(struct reading){ try_stat, &l }, err) != 0)
+	if (read_either(s, &(struct reading){ try_stat, &l }, false, err) != 0)
 		return err->code;
 	*object = l.object;
 	return 0;
 }
 
-static int get_once(struct getting *g, struct err *err)
+static int get_once(struct getting *g, bool held, struct err *err)
 {
-	return read_either(g->sftp, &(struct reading){ try_get, g }, err);
+	return read_either(g->sftp, &(struct reading){ try_get, g }, held, err);
 }
 
 /* Is it still what was read (rule 4)? 1, 0, or an error. */
-static int is_same(const struct getting *g, struct err *err)
+static int is_same(const struct getting *g, bool held, struct err *err)
 {
 	struct getting again = *g;
 	again.cap = g->len + 1;
 	again.out = malloc(again.cap);
 	if (!again.out)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	int rc = get_once(&again, err);
+	int rc = get_once(&again, held, err);
 	if (rc == 0)
 		rc = again.len == g->len && memcmp(again.out, g->out, g->len) == 0;
 	free(again.out);
 	return rc;
 }
 
+/* 1 when what was read is whole, 0 when it changed meanwhile, or an error. */
+static int get_checked(struct getting *g, bool held, struct err *err)
+{
+	int rc = get_once(g, held, err);
+	if (rc != 0)
+		return rc;
+	bool ended = g->len < g->cap && g->len <= TWICE_MAX;
+	return g->offset == 0 && ended ? is_same(g, held, err) : 1;
+}
+
+static int get_while_replaced(struct getting *g, struct err *err)
+{
+	int rc = 0;
+	pthread_mutex_lock(&g->sftp->replacing);
+	for (int i = 0; i < TWICE_TRIES && rc == 0; i++)
+		rc = get_checked(g, true, err);
+	pthread_mutex_unlock(&g->sftp->replacing);
+	return rc == 0 ? err_set(err, ERR_IO, "changes all the time") : rc;
+}
+
 static int get_whole(struct getting *g, struct err *err)
 {
-	for (int i = 0; i < TWICE_TRIES; i++) {
-		int rc = get_once(g, err);
-		if (rc != 0)
-			return rc;
-		bool ended = g->len < g->cap && g->len <= TWICE_MAX;
-		int same = g->offset == 0 && ended ? is_same(g, err) : 1;
-		if (same != 0)
-			return same < 0 ? same : 0;
-	}
-	return err_set(err, ERR_IO, "changes all the time");
+	int rc = get_checked(g, false, err);
+	if (rc == 0)
+		rc = get_while_replaced(g, err);
+	return rc < 0 ? rc : 0;
 }
 
 static int sftp_get(struct backend *b, const char *name, uint64_t offset, void *out, size_t cap,
