@@ -128,7 +128,10 @@ restores_from_second() {
 	rm -r "$T/second"
 	sed "s,$V,$T/second,; s,/keys\$,/keys2,; s,/state\$,/state2," "$CONF" | head -n 4 >"$T/other.conf"
 	"$HOLDFAST" -c "$T/other.conf" init -q --passphrase-file "$T/pass" --slot-cost 1:8192 >"$T/sheet2" 2>&1
-	rm $(objects "$V" /packs/)
+	for pack in $(objects "$V" /packs/); do
+		mkdir -p "$(dirname "${pack/$V/$T/second}")"
+		mv "$pack" "${pack/$V/$T/second}"
+	done
 	run -20 --separate-stderr with_pass restore crm --to "$T/out"
 	[[ $stderr == *"is gone from the vault"* ]]
 }
