@@ -19,6 +19,7 @@ static struct {
 	pthread_mutex_t lock;
 	struct secret *keys[SPARE_MAX];
 	size_t n;
+	bool none;
 } spare = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static struct secret *spare_take(void)
@@ -32,11 +33,18 @@ static struct secret *spare_take(void)
 static bool spare_put(struct secret *s)
 {
 	pthread_mutex_lock(&spare.lock);
-	bool kept = spare.n < SPARE_MAX;
+	bool kept = spare.n < SPARE_MAX && !spare.none;
 	if (kept)
 		spare.keys[spare.n++] = s;
 	pthread_mutex_unlock(&spare.lock);
 	return kept;
+}
+
+void secret_keep_no_spares(void)
+{
+	pthread_mutex_lock(&spare.lock);
+	spare.none = true;
+	pthread_mutex_unlock(&spare.lock);
 }
 
 struct secret *secret_new(size_t len, struct err *err)

@@ -24,6 +24,9 @@ struct secret *secret_copy(const void *data, size_t len, struct err *err);
 void secret_free(struct secret *s);
 AUTO_FREE(secret);
 
+/* From now on every secret has memory of its own, for tests that count allocations. */
+void secret_keep_no_spares(void);
+
 /* 32 bytes derived from a 32-byte secret by label: BLAKE2b-256(label, key = seed, ""). */
 struct secret *secret_derive(const uint8_t seed[32], const char *label, struct err *err);
 

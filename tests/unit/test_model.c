@@ -210,13 +210,21 @@ static int remove_snapshot(struct model *m, size_t at)
 }
 
 /* The vault of some nights ago. */
+/* A run that committed may have died while its arrays were becoming those of the new snapshot. */
+static bool state_is_between(const struct model *m)
+{
+	char path[PATH_MAX];
+	snprintf(path, sizeof path, "%s/base.new", m->folder);
+	return access(path, F_OK) == 0;
+}
+
 static int roll_back(struct model *m)
 {
 	for (unsigned n = 1 + below(m, 2); n > 0 && m->h.n > 1; n--)
 		if (remove_snapshot(m, m->h.n - 1) != 0)
 			return m->err.code;
 	tell(m, "vault rolled back");
-	m->tampered |= m->vault_lost;
+	m->tampered |= m->vault_lost || state_is_between(m);
 	met.rolled_back++;
 	return 0;
 }

@@ -20,6 +20,7 @@
 
 #include "base/buf.h"
 #include "crypto/hash.h"
+#include "crypto/secret.h"
 #include "engine/fold.h"
 #include "engine/keyring.h"
 #include "engine/usage.h"
@@ -691,6 +692,7 @@ static void local_state(void **state)
 int main(void)
 {
 	crypto_start();
+	secret_keep_no_spares();
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packs),
 		cmocka_unit_test(heads),
