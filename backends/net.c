@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/rate.h"
@@ -33,6 +35,13 @@ enum {
 	EASY_SPARE_MAX = CONNECTIONS_MAX,
 };
 
+/* libcurl says goodbye to an SSH server and waits for its answer as long as it takes, in the driving
+ * thread. So a stall is noticed here, and the socket shut under libcurl's feet; also at the end. */
+struct sockets {
+	int fds[CONNECTIONS_MAX];
+	unsigned n;
+};
+
 /* One attempt of a call, in the hands of the driving thread. */
 struct attempt {
 	struct net *net;
@@ -40,6 +49,7 @@ struct attempt {
 	CURL *easy;
 	struct curl_slist *headers;
 	size_t sent;
+	int64_t moved_ns;              /* when something last moved */
 	bool paused_up, paused_down;   /* until the bucket has something again */
 	bool cut;                      /* ended by us: out is full */
 	bool too_long;                 /* text is full */
@@ -63,6 +73,7 @@ struct net {
 	int64_t clock_ahead_s;
 
 	struct rate up, down;          /* the driving thread's */
+	struct sockets sockets;        /* the same's; of SSH only */
 	atomic_bool reached;           /* something answered once */
 
 	sem_t bulk;                    /* calls at once that move much */
@@ -99,6 +110,7 @@ static size_t give_body(char *to, size_t size, size_t count, void *arg)
 	want = rate_allows(&a->net->up, want);
 	memcpy(to, (const char *)a->call->body + a->sent, want);
 	a->sent += want;
+	a->moved_ns = now_ns();
 	rate_take(&a->net->up, want);
 	return want;
 }
@@ -168,6 +180,7 @@ static size_t get_answer(char *data, size_t size, size_t count, void *arg)
 		return CURL_WRITEFUNC_PAUSE;
 	}
 	rate_take(&a->net->down, size * count);
+	a->moved_ns = now_ns();
 	return take_answer(a, data, size * count);
 }
 
@@ -221,6 +234,53 @@ static size_t get_header(char *line, size_t size, size_t count, void *arg)
 	return len;
 }
 
+/* ---- sockets of SSH ---- */
+
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
+{
+	struct sockets *s = arg;
+	(void)purpose;
+	if (s->n == CONNECTIONS_MAX)
+		return CURL_SOCKET_BAD;
+	int fd = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+	if (fd >= 0)
+		s->fds[s->n++] = fd;
+	return fd >= 0 ? fd : CURL_SOCKET_BAD;
+}
+
+static int close_socket(void *arg, curl_socket_t fd)
+{
+	struct sockets *s = arg;
+	for (unsigned i = 0; i < s->n; i++)
+		if (s->fds[i] == fd) {
+			s->fds[i] = s->fds[--s->n];
+			break;
+		}
+	return close(fd);
+}
+
+static void shut_sockets(const struct sockets *s)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		(void)shutdown(s->fds[i], SHUT_RDWR);
+}
+
+static bool is_stalled(const struct attempt *a)
+{
+	return !a->call->method && !a->paused_up && !a->paused_down &&
+	       now_ns() - a->moved_ns > a->net->stall_timeout_s * NS;
+}
+
+static void shut_stalled(struct net *n)
+{
+	for (struct attempt *a = n->active; a; a = a->next) {
+		curl_socket_t fd = CURL_SOCKET_BAD;
+		if (is_stalled(a) && curl_easy_getinfo(a->easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK &&
+		    fd != CURL_SOCKET_BAD)
+			(void)shutdown(fd, SHUT_RDWR);
+	}
+}
+
 /* ---- the driving thread ---- */
 
 static void finish(struct net *n, struct attempt *a, CURLcode result)
@@ -242,6 +302,7 @@ static void begin_queued(struct net *n)
 		n->queued = a->next;
 		a->next = n->active;
 		n->active = a;
+		a->moved_ns = now_ns();
 		if (curl_multi_add_handle(n->multi, a->easy) != CURLM_OK)
 			finish(n, a, CURLE_OUT_OF_MEMORY);
 	}
@@ -267,6 +328,7 @@ static void end_finished(struct net *n)
 
 static void end_all(struct net *n)
 {
+	shut_sockets(&n->sockets);
 	pthread_mutex_lock(&n->lock);
 	while (n->active) {
 		curl_multi_remove_handle(n->multi, n->active->easy);
@@ -313,6 +375,7 @@ static void *drive(void *arg)
 		if (ending)
 			return NULL;
 		int wait_ms = unpause(n);
+		shut_stalled(n);
 		curl_multi_perform(n->multi, &running);
 		end_finished(n);
 		curl_multi_poll(n->multi, NULL, 0, wait_ms, NULL);
@@ -350,8 +413,15 @@ static bool set_connection(struct attempt *a)
 	bool ok = true;
 	SET(CURLOPT_PROTOCOLS_STR, n->protocols);
 	SET(CURLOPT_CONNECTTIMEOUT, n->connect_timeout_s);
-	SET(CURLOPT_LOW_SPEED_LIMIT, (long)STALL_BYTES_PER_S);
-	SET(CURLOPT_LOW_SPEED_TIME, n->stall_timeout_s);
+	if (a->call->method) {
+		SET(CURLOPT_LOW_SPEED_LIMIT, (long)STALL_BYTES_PER_S);
+		SET(CURLOPT_LOW_SPEED_TIME, n->stall_timeout_s);
+	} else {
+		SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+		SET(CURLOPT_OPENSOCKETDATA, &a->net->sockets);
+		SET(CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+		SET(CURLOPT_CLOSESOCKETDATA, &a->net->sockets);
+	}
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_BUFFERSIZE, 512L << 10);
@@ -666,7 +736,7 @@ static int do_all(struct net *n, struct net_call *c, struct err *err)
 		int64_t wait = backoff_ns(c);
 		if ((v == UNREACHED && c->attempts >= NEVER_REACHED_TRIES) || now_ns() + wait > deadline)
 			return unreachable(n, result, c, err);
-		c->unheard = c->unheard || v == PASSING;
+		c->unheard = c->unheard || v == PASSING || result == CURLE_OPERATION_TIMEDOUT;
 		if (pause_for(n, wait, err) != 0)
 			return err->code;
 	}

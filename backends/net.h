@@ -30,7 +30,7 @@ struct net;
 
 enum {
 	NET_HEADER_MAX = 256,
-	NET_HEADERS_MAX = 6,
+	NET_HEADERS_MAX = 8,
 	NET_REASON_MAX = 64 << 10,
 	NET_BULK_BYTES = 1 << 20,     /* calls that move as much count against `connections` */
 };

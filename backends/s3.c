@@ -85,6 +85,23 @@ static int find_versioned(struct s3 *s, struct err *err)
 
 /* ---- put ---- */
 
+static int delete_one(struct s3 *s, const char *name, const char *version, struct err *err)
+{
+	AUTO(buf) query = buf_new(QUERY_MAX, err);
+	if (!query ||
+	    (version && (buf_printf(query, err, "versionId=") != 0 ||
+	                 s3_encode(query, version, false, err) != 0)) ||
+	    !buf_text(query, err))
+		return err->code;
+	struct s3_request r = { .method = "DELETE", .name = name, .query = (const char *)query->bytes,
+		                .action = version ? "s3:DeleteObjectVersion" : "s3:DeleteObject" };
+	int rc = s3_do(s, &r, err);
+	s3_end(&r);
+	if (rc == ERR_DENIED && version)
+		err_hint(err, "its lock has not ended yet, or these credentials may not remove versions");
+	return rc;
+}
+
 /* Room for the headers that only some puts have. */
 struct put_headers {
 	char class[HEADER_BYTES], mode[HEADER_BYTES], until[HEADER_BYTES];
@@ -174,16 +191,22 @@ static int look_first(struct s3 *s, const char *name, struct err *err)
 	return l.found ? already_there(err) : 0;
 }
 
-/* The handle's first put found out that the bucket keeps versions: was there one before it? Whoever
- * may not list versions is not told; then the older one stays, and its readers find it. */
+/* The handle's first put found out that the bucket keeps versions: was there one before it, of other
+ * bytes than ours? Then ours is taken back, where that is allowed. Whoever may not list versions is not
+ * told; the older one stays, and its readers find it. */
 static int expect_only(struct s3 *s, const char *name, struct err *err)
 {
+	struct err ignored;
 	AUTO(s3_page) history = s3_history(s, name, err);
 	if (!history)
 		return err->code == ERR_DENIED ? 0 : err->code;
-	for (size_t i = 1; i < history->n; i++)
-		if (!history->entries[i].marker)
-			return already_there(err);
+	for (size_t i = 1; i < history->n; i++) {
+		const struct s3_entry *ours = &history->entries[0], *older = &history->entries[i];
+		if (older->marker || (older->tag[0] && strcmp(older->tag, ours->tag) == 0))
+			continue;
+		(void)delete_one(s, name, ours->version, &ignored);
+		return already_there(err);
+	}
 	return 0;
 }
 
@@ -225,23 +248,6 @@ static int s3_put(struct backend *b, const struct backend_put *put, char tag[BAC
 }
 
 /* ---- remove ---- */
-
-static int delete_one(struct s3 *s, const char *name, const char *version, struct err *err)
-{
-	AUTO(buf) query = buf_new(QUERY_MAX, err);
-	if (!query ||
-	    (version && (buf_printf(query, err, "versionId=") != 0 ||
-	                 s3_encode(query, version, false, err) != 0)) ||
-	    !buf_text(query, err))
-		return err->code;
-	struct s3_request r = { .method = "DELETE", .name = name, .query = (const char *)query->bytes,
-		                .action = version ? "s3:DeleteObjectVersion" : "s3:DeleteObject" };
-	int rc = s3_do(s, &r, err);
-	s3_end(&r);
-	if (rc == ERR_DENIED && version)
-		err_hint(err, "its lock has not ended yet, or these credentials may not remove versions");
-	return rc;
-}
 
 static int remove_versions(struct s3 *s, const char *name, struct err *err)
 {

@@ -7,7 +7,7 @@
 #include "format/pack.h"
 #include "holdfast/err.h"
 
-enum { THREADS = 8, SLOTS = 24, NONE = UINT32_MAX };
+enum { THREADS = 8, SLOTS = 24 };
 
 enum slot_state { FREE, WANTED, LOADING, READY, FAILED };
 
