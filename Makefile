@@ -114,6 +114,10 @@ fuzz:                    ## every parser's fuzz target; FUZZ_SECONDS=60 each, FU
 		SAN='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' fuzzers
 	@scripts/fuzz $(BUILD)/fuzz $(FUZZ)
 
+faults: all              ## thirty faults of networks and servers on each driver; writes docs/FAULTS.md
+	@scripts/install-deps test
+	@tests/services/run-faults $(BUILD)/holdfast --table docs/FAULTS.md
+
 cover:                   ## which lines the tests reach
 	@find $(BUILD)/cover -name '*.gcda' -delete 2>/dev/null || true
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/cover HARD= WERROR= OPT='-O0 -g' SAN=--coverage all unit-tests
@@ -147,5 +151,5 @@ help:                    ## this list
 -include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT_AID:.o=.d) \
 	$(patsubst %.c,$(BUILD)/%.d,$(wildcard tests/unit/*.c tests/tools/*.c tests/fuzz/*.c))
 .SECONDARY:
-.PHONY: all unit-tests tools torture-tests fuzzers test check asan-build asan tsan torture fuzz cover \
+.PHONY: all unit-tests tools torture-tests fuzzers test check asan-build asan tsan torture fuzz faults cover \
 	bench bench-month bench-fleet bench-memory bench-s3 install clean help

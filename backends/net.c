@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -50,6 +51,7 @@ struct attempt {
 	struct curl_slist *headers;
 	size_t sent;
 	int64_t moved_ns;              /* when something last moved */
+	int local_port;                /* of its connection, once there is one */
 	bool paused_up, paused_down;   /* until the bucket has something again */
 	bool cut;                      /* ended by us: out is full */
 	bool too_long;                 /* text is full */
@@ -271,14 +273,34 @@ static bool is_stalled(const struct attempt *a)
 	       now_ns() - a->moved_ns > a->net->stall_timeout_s * NS;
 }
 
+static int local_port(int fd)
+{
+	struct sockaddr_storage at;
+	socklen_t len = sizeof at;
+	if (getsockname(fd, (struct sockaddr *)&at, &len) != 0)
+		return -1;
+	return ntohs(at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port
+	                                      : ((struct sockaddr_in *)&at)->sin_port);
+}
+
+/* Called when an attempt has its connection: the only way to learn which one. */
+static int note_connection(void *arg, char *their_ip, char *our_ip, int their_port, int our_port)
+{
+	struct attempt *a = arg;
+	(void)their_ip;
+	(void)our_ip;
+	(void)their_port;
+	a->local_port = our_port;
+	a->moved_ns = now_ns();
+	return CURL_PREREQFUNC_OK;
+}
+
 static void shut_stalled(struct net *n)
 {
-	for (struct attempt *a = n->active; a; a = a->next) {
-		curl_socket_t fd = CURL_SOCKET_BAD;
-		if (is_stalled(a) && curl_easy_getinfo(a->easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK &&
-		    fd != CURL_SOCKET_BAD)
-			(void)shutdown(fd, SHUT_RDWR);
-	}
+	for (struct attempt *a = n->active; a; a = a->next)
+		for (unsigned i = 0; a->local_port && is_stalled(a) && i < n->sockets.n; i++)
+			if (local_port(n->sockets.fds[i]) == a->local_port)
+				(void)shutdown(n->sockets.fds[i], SHUT_RDWR);
 }
 
 /* ---- the driving thread ---- */
@@ -421,6 +443,8 @@ static bool set_connection(struct attempt *a)
 		SET(CURLOPT_OPENSOCKETDATA, &a->net->sockets);
 		SET(CURLOPT_CLOSESOCKETFUNCTION, close_socket);
 		SET(CURLOPT_CLOSESOCKETDATA, &a->net->sockets);
+		SET(CURLOPT_PREREQFUNCTION, note_connection);
+		SET(CURLOPT_PREREQDATA, a);
 	}
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_NOSIGNAL, 1L);

@@ -22,7 +22,8 @@ const char *names_key(char *out, const uint8_t writer[16], const uint8_t store[1
                       uint32_t epoch, const uint8_t recipient[16]);
 const char *names_writer(char *out, const uint8_t writer[16]);           /* <key-id>/ */
 const char *names_doomed(char *out, const uint8_t writer[16]);           /* <key-id>/doomed/ */
-const char *names_store(char *out, const uint8_t writer[16], const uint8_t store[16]);   /* <key-id>/<store-id>/ */
+/* <key-id>/<store-id>/ */
+const char *names_store(char *out, const uint8_t writer[16], const uint8_t store[16]);
 const char *names_packs(char *out, const uint8_t writer[16], const uint8_t store[16]);
 const char *names_pack(char *out, const uint8_t writer[16], const uint8_t store[16],
                        const uint8_t id[32]);

@@ -10,7 +10,7 @@ setup_file() {
 		cat "$BATS_FILE_TMPDIR/start.log" >&2
 		return 1
 	}
-	export S3_ENDPOINT
+	export S3_ENDPOINT S3_ACCESS_KEY S3_SECRET_KEY
 }
 
 teardown_file() {
@@ -93,4 +93,39 @@ two_nights() {
 	[ "$status" -ne 0 ]
 	[[ $stderr == *"the secret key does not belong to the access key"* ]]
 	[[ $stderr$output != *wrongsecret* ]]
+}
+
+# as USER METHOD PATH [OPTION...]: the status of one request with that user's keys
+as() {
+	curl -sS -o /dev/null -w '%{http_code}' --aws-sigv4 aws:amz:us-east-1:s3 --user "$1:$1-secret" \
+		-H x-amz-content-sha256:UNSIGNED-PAYLOAD -X "$2" "${@:4}" "$S3_ENDPOINT/$3"
+}
+
+@test "the policy of the manual lets a host back up, and neither read others nor remove" {
+	bucket "s3://plain/policy"
+	crm_vault
+	radosgw-admin -n client.rgw -c "$GATEWAY/ceph.conf" user create --uid=host1 --display-name=host1 \
+		--access-key=host1 --secret-key=host1-secret >/dev/null
+	all=$(curl -sS --aws-sigv4 aws:amz:us-east-1:s3 --user "$S3_ACCESS_KEY:$S3_SECRET_KEY" \
+		-H x-amz-content-sha256:UNSIGNED-PAYLOAD "$S3_ENDPOINT/plain?list-type=2&prefix=policy%2F")
+	key=$(grep -oE 'policy/[0-9a-f]{32}/' <<<"$all" | head -n 1 | cut -d / -f 2)
+	pack=$(grep -oE "policy/$key/[0-9a-f]+/packs/[0-9a-f]+" <<<"$all" | head -n 1)
+	slot=$(grep -oE 'policy/slots/[0-9a-f]+' <<<"$all" | head -n 1)
+	policy=$(sed -n '/^```json/,/^```/{/^```/!p}' "$BATS_TEST_DIRNAME/../../docs/OFFSITE.md" |
+		sed "s/BUCKET/plain/g; s/FOLDER/policy/g; s/KEYID/$key/g; s/USER/host1/; s/OWNER/test/")
+	run gateway_ask PUT 'plain?policy=' "$policy"
+	[[ $output == *": 204" ]]
+
+	(umask 077 && printf '[default]\naws_access_key_id = host1\naws_secret_access_key = host1-secret\n' >"$T/host1")
+	sed "s|^credentials = .*|credentials = $T/host1|" -i "$CONF"
+	sql "$T/crm.db" "update customers set name = 'by the host' where id % 50 = 0"
+	run -0 hf backup
+	[[ $output == *incremental* ]]
+	[ "$(as host1 DELETE "plain/$pack")" = 403 ]
+	[ "$(as host1 GET "plain/$slot")" = 403 ]
+	[ "$(as host1 PUT "plain/policy/vault.json" --data-binary x)" = 403 ]
+	[ "$(as host1 GET "plain/$pack")" = 200 ]
+
+	sed "s|^credentials = .*|credentials = $HOLDFAST_TEST_S3_CREDENTIALS|" -i "$CONF"
+	restores "$T/crm.db"
 }

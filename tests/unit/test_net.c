@@ -199,7 +199,8 @@ static void what_may_pass_is_tried_again(void **state)
 	struct backend_options o = { 0 };
 	struct one one;
 	AUTO(net) n = open_net(&o);
-	START({ .text = BUSY }, { .reset = true }, { .text = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel" },
+	START({ .text = BUSY }, { .reset = true },
+	      { .text = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel" },
 	      { .text = HELLO });
 	assert_int_equal(get(n, &one), 0);
 	assert_hello(&one);
@@ -214,7 +215,8 @@ static void retry_after_is_honoured(void **state)
 	struct backend_options o = { 0 };
 	struct one one;
 	AUTO(net) n = open_net(&o);
-	START({ .text = "HTTP/1.1 429 Too Many\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" },
+	START({ .text = "HTTP/1.1 429 Too Many\r\nRetry-After: 2\r\nContent-Length: 0\r\n"
+	                "Connection: close\r\n\r\n" },
 	      { .text = HELLO });
 	double begun = seconds();
 	assert_int_equal(get(n, &one), 0);
@@ -307,7 +309,8 @@ static void a_body_arrives_whole_also_the_second_time(void **state)
 	for (size_t i = 0; i < LEN; i++)
 		body[i] = (char)(i * 7 / 3);
 	AUTO(net) n = open_net(&o);
-	START({ .text = BUSY }, { .text = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok" });
+	START({ .text = BUSY },
+	      { .text = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok" });
 	assert_int_equal(put(n, &call, body, LEN, &err), 0);
 	assert_int_equal(call.status, 200);
 	assert_true(server.last_len > LEN);
