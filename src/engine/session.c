@@ -95,7 +95,14 @@ static void explain(struct session *s, const struct state *base)
 		             "same store. A full snapshot was taken", name, there, base->seq);
 }
 
-/* NULL with ERR_NONE: there is none, or it is of no use. */
+/* Before it is known whether a commit was interrupted: what is wrong with it is told later. */
+static void peek_base(struct session *s)
+{
+	struct err ignored;
+	s->base = state_load(s->dir, "base", s->store, vault_keyfile(s->vault)->state->bytes, &ignored);
+}
+
+/* No base and 0: there is none, or it is of no use. */
 static int load_base(struct session *s, struct err *err)
 {
 	state_free(s->base);
@@ -162,8 +169,11 @@ int session_open(struct session *s, bool force_full, struct err *err)
 	s->source = source_open(&s->spec->source, err);
 	s->next = state_new(s->store, err);
 	bool recovered = false;
-	if (!s->source || !s->next || load_base(s, err) != 0 || load_newest(s, err) != 0 ||
-	    session_recover(s, &recovered, err) != 0 || (recovered && load_base(s, err) != 0))
+	if (!s->source || !s->next)
+		return err->code;
+	peek_base(s);
+	if (load_newest(s, err) != 0 || session_recover(s, &recovered, err) != 0 ||
+	    ((recovered || !s->base) && load_base(s, err) != 0))
 		return err->code;
 	compare_base(s);
 	decide(s, force_full);

@@ -34,7 +34,7 @@ static void an_unknown_scheme_is_refused_with_those_there_are(void **state)
 	assert_null(storage_open("gopher://host/vault", NULL, &err));
 	assert_int_equal(err.code, ERR_INVALID);
 	assert_string_equal(err.msg, "no storage driver for 'gopher://': "
-	                             "there are file, memory, faulty");
+	                             "there are file, s3, sftp, webdavs, webdav, memory, faulty");
 	static const char *const bad[] = { "", "vault", "://x", "File:///srv/vault", "file:/srv/vault",
 		                           "memor://x", "memoryy://x" };
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
