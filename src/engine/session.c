@@ -14,7 +14,8 @@
 
 enum {
 	UPLOADERS = 2,
-	REMOTE_UPLOADERS = 4,   /* more packs in memory than these and two do not fit our limit */
+	REMOTE_UPLOADERS = 4,
+	POOL = 5,               /* packs in memory: more do not fit our limit of 128 MiB */
 };
 
 void session_warn(struct session *s, enum err_code code, const char *fmt, ...)
@@ -353,7 +354,7 @@ static int make_packer(struct session *s, struct err *err)
 	struct packer_options o = {
 		.vault = s->vault, .header = s->header, .session_key = s->key->bytes,
 		.first_number = s->first_number, .first_serial = s->next->next_serial,
-		.uploaders = uploaders, .pool = s->workers > 1 ? uploaders + 2 : 2,
+		.uploaders = uploaders, .pool = s->workers > 1 ? POOL : 2,
 		.lookup = lookup_file, .stored = pack_stored, .arg = s,
 	};
 	s->packer = packer_new(&o, err);
