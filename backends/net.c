@@ -448,8 +448,9 @@ static bool set_connection(struct attempt *a)
 	}
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_NOSIGNAL, 1L);
-	SET(CURLOPT_BUFFERSIZE, 512L << 10);
-	SET(CURLOPT_UPLOAD_BUFFERSIZE, 512L << 10);
+	/* refused on a handle whose last attempt ended before it had a connection: no matter */
+	(void)curl_easy_setopt(a->easy, CURLOPT_BUFFERSIZE, 512L << 10);
+	(void)curl_easy_setopt(a->easy, CURLOPT_UPLOAD_BUFFERSIZE, 512L << 10);
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	SET(CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);

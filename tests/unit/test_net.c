@@ -267,6 +267,19 @@ static void a_host_that_never_answered_is_tried_three_times(void **state)
 	server.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 }
 
+static void a_name_that_does_not_resolve_is_told_as_such(void **state)
+{
+	(void)state;
+	struct backend_options o = { .timeout_s = 60 };
+	struct one one;
+	AUTO(net) n = open_net(&o);
+	snprintf(server.url, sizeof server.url, "http://no-such-host.invalid/x");
+	assert_int_equal(get(n, &one), ERR_UNREACHABLE);
+	assert_non_null(strstr(one.err.msg, "resolve"));
+	assert_int_equal(one.call.attempts, 3);
+	net_call_end(&one.call);
+}
+
 static void *stop_soon(void *flag)
 {
 	nanosleep(&(struct timespec){ .tv_nsec = 300000000 }, NULL);
@@ -387,6 +400,7 @@ int main(void)
 		TEST(a_refusal_is_an_answer_with_its_reason),
 		TEST(a_peer_that_falls_silent_is_given_up_at_the_deadline),
 		TEST(a_host_that_never_answered_is_tried_three_times),
+		TEST(a_name_that_does_not_resolve_is_told_as_such),
 		TEST(a_call_is_stopped_within_a_second),
 		TEST(a_body_arrives_whole_also_the_second_time),
 		TEST(an_upload_keeps_to_its_limit),
