@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <locale.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,6 +26,17 @@ static void open_standard_descriptors(void)
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd > STDERR_FILENO)
 		close(fd);
+}
+
+/*
+ * A thousand small stores need the same few buffers a thousand times. By default glibc gives those of
+ * 128 KiB and more back to the kernel each time, and faulting them in again is two fifths of the
+ * processor's work of such a night (bench-fleet: 280,000 faults, with this 100,000).
+ */
+static void keep_freed_memory(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 4 << 20);
+	mallopt(M_TRIM_THRESHOLD, 16 << 20);
 }
 
 static int unknown_command(const char *name, struct err *err)
@@ -102,6 +114,7 @@ int main(int argc, char **argv)
 	struct cli cli = { 0 };
 	struct err err = { 0 };
 	open_standard_descriptors();
+	keep_freed_memory();
 	/* archives spell names in UTF-8 under cron too, where no locale is set */
 	setlocale(LC_CTYPE, "C.UTF-8");
 	umask(077);
