@@ -22,7 +22,9 @@ struct wire {
 
 static inline struct wire wire_over(const void *data, size_t len)
 {
-	return (struct wire){ (const uint8_t *)data, (const uint8_t *)data + len, false };
+	static const uint8_t nothing = 0;   /* data may be NULL then: an empty blob of SQLite's is */
+	const uint8_t *at = len ? data : &nothing;
+	return (struct wire){ at, at + len, false };
 }
 static inline bool wire_ok(const struct wire *w) { return !w->bad; }
 static inline size_t wire_left(const struct wire *w) { return (size_t)(w->end - w->at); }

@@ -29,6 +29,17 @@ static void integers_are_little_endian_and_come_back(void **state)
 	assert_true(wire_done(&w));
 }
 
+/* UBSan sees the arithmetic on NULL that this was */
+static void no_bytes_at_all_are_a_whole_message(void **state)
+{
+	(void)state;
+	struct wire w = wire_over(NULL, 0);
+	assert_true(wire_done(&w));
+	assert_int_equal(wire_left(&w), 0);
+	wire_u8(&w);
+	assert_false(wire_ok(&w));
+}
+
 static void varints_come_back_at_every_length(void **state)
 {
 	(void)state;
@@ -172,6 +183,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(integers_are_little_endian_and_come_back),
+		cmocka_unit_test(no_bytes_at_all_are_a_whole_message),
 		cmocka_unit_test(varints_come_back_at_every_length),
 		cmocka_unit_test(varints_that_are_not_the_shortest_or_too_long_are_bad),
 		cmocka_unit_test(a_bound_is_inclusive_and_above_it_is_bad),
