@@ -164,7 +164,7 @@ static int begin(struct net *n, const struct backend_options *o, const char *pro
 	n->host = strdup(host);
 	if (!net_connect_begin(&n->connect, o, protocols) || !n->host)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	n->loop = net_loop_new(o, n->connect.stall_timeout_s, err);
+	n->loop = net_loop_new(o, strcmp(protocols, "sftp") == 0, n->connect.stall_timeout_s, err);
 	return n->loop ? 0 : err->code;
 }
 

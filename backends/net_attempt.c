@@ -134,6 +134,13 @@ static void note_date(const struct attempt *a, const char *value, size_t len)
 		atomic_store(a->clock_ahead_s, (int64_t)theirs - (int64_t)time(NULL));
 }
 
+static void begin_answer(struct attempt *a)
+{
+	for (size_t i = 0; i < NET_HEADERS_MAX; i++)
+		a->call->wanted[i].value[0] = '\0';
+	net_loop_heard(&a->transfer);
+}
+
 static size_t get_header(char *line, size_t size, size_t count, void *arg)
 {
 	struct attempt *a = arg;
@@ -141,8 +148,7 @@ static size_t get_header(char *line, size_t size, size_t count, void *arg)
 	const char *value;
 	/* a new answer (after 100 Continue, or a challenge) begins with its status line */
 	if (a->call->method && len > 5 && strncmp(line, "HTTP/", 5) == 0)
-		for (size_t i = 0; i < NET_HEADERS_MAX; i++)
-			a->call->wanted[i].value[0] = '\0';
+		begin_answer(a);
 	for (size_t i = 0; i < NET_HEADERS_MAX && a->call->wanted[i].name; i++)
 		if (is_header(line, len, a->call->wanted[i].name, &value))
 			copy_value(a->call->wanted[i].value, value, len - (size_t)(value - line));
@@ -208,7 +214,7 @@ static bool set_request(struct attempt *a)
 static int set_up(struct attempt *a, const struct net_connect *connect, struct err *err)
 {
 	bool http = a->call->method != NULL;
-	if (!net_connect_set(connect, a->easy, http) || (!http && !net_loop_watch(&a->transfer)) ||
+	if (!net_connect_set(connect, a->easy, http) || !net_loop_watch(&a->transfer) ||
 	    !set_request(a) || !set_http(a))
 		return err_set(err, ERR_NOMEM, "libcurl refuses an option, or is out of memory");
 	return a->call->prepare ? a->call->prepare(a->easy, a->call, a->call->arg, err) : 0;

@@ -1,6 +1,7 @@
 #include "net_loop.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -12,10 +13,9 @@
 
 enum { POLL_MS = 200 };            /* how soon a stop is noticed */
 
-/* libcurl says goodbye to an SSH server and waits for its answer as long as it takes, in the driving
- * thread. So a stall is noticed here, and the socket shut under libcurl's feet; also at the end. */
+/* The connections, which libcurl tells nobody of. */
 struct sockets {
-	int fds[NET_CONNECTIONS_MAX];
+	int fds[2 * NET_CONNECTIONS_MAX];   /* it may try two addresses at a time for each */
 	unsigned n;
 };
 
@@ -29,7 +29,8 @@ struct net_loop {
 	bool ending;
 	/* the thread's */
 	struct rate up, down;
-	struct sockets sockets;        /* of SSH only */
+	struct sockets sockets;
+	bool ssh;
 	int64_t stall_timeout_ns;
 	const volatile sig_atomic_t *stop;
 };
@@ -72,13 +73,13 @@ bool net_loop_receive(struct net_transfer *t, size_t len)
 	return true;
 }
 
-/* ---- sockets of SSH ---- */
+/* ---- sockets ---- */
 
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
 {
 	struct sockets *s = arg;
 	(void)purpose;
-	if (s->n == NET_CONNECTIONS_MAX)
+	if (s->n == sizeof s->fds / sizeof *s->fds)
 		return CURL_SOCKET_BAD;
 	int fd = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 	if (fd >= 0)
@@ -97,18 +98,6 @@ static int close_socket(void *arg, curl_socket_t fd)
 	return close(fd);
 }
 
-static void shut_sockets(const struct sockets *s)
-{
-	for (unsigned i = 0; i < s->n; i++)
-		(void)shutdown(s->fds[i], SHUT_RDWR);
-}
-
-static bool is_stalled(const struct net_transfer *t)
-{
-	return t->ssh && !t->paused_up && !t->paused_down &&
-	       net_now_ns() - t->moved_ns > t->loop->stall_timeout_ns;
-}
-
 static int local_port(int fd)
 {
 	struct sockaddr_storage at;
@@ -119,24 +108,51 @@ static int local_port(int fd)
 	                                      : ((struct sockaddr_in *)&at)->sin_port);
 }
 
-/* Called when an attempt has its connection: the only way to learn which one. */
+/* Called when a transfer has its connection, a new one or one that was kept: the only way to learn
+ * which. */
 static int note_connection(void *arg, char *their_ip, char *our_ip, int their_port, int our_port)
 {
 	struct net_transfer *t = arg;
+	const struct sockets *s = &t->loop->sockets;
 	(void)their_ip;
 	(void)our_ip;
 	(void)their_port;
-	t->local_port = our_port;
+	t->fd = 0;
+	for (unsigned i = 0; i < s->n && !t->fd; i++)
+		if (local_port(s->fds[i]) == our_port)
+			t->fd = s->fds[i];
 	t->moved_ns = net_now_ns();
 	return CURL_PREREQFUNC_OK;
 }
 
-static void shut_stalled(struct net_loop *l)
+void net_loop_heard(const struct net_transfer *t)
 {
-	for (struct net_transfer *t = l->active; t; t = t->next)
-		for (unsigned i = 0; t->local_port && is_stalled(t) && i < l->sockets.n; i++)
-			if (local_port(l->sockets.fds[i]) == t->local_port)
-				(void)shutdown(l->sockets.fds[i], SHUT_RDWR);
+	const int on = 1;
+	if (t->fd)
+		(void)setsockopt(t->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+}
+
+/*
+ * libcurl says goodbye to an SSH server and waits for its answer as long as it takes, in the driving
+ * thread. So a stall is noticed here, and the socket shut under libcurl's feet; also at the end.
+ */
+static void shut_sockets(const struct sockets *s)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		(void)shutdown(s->fds[i], SHUT_RDWR);
+}
+
+static bool is_stalled(const struct net_transfer *t)
+{
+	return t->fd && !t->paused_up && !t->paused_down &&
+	       net_now_ns() - t->moved_ns > t->loop->stall_timeout_ns;
+}
+
+static void shut_stalled(const struct net_loop *l)
+{
+	for (const struct net_transfer *t = l->active; t; t = t->next)
+		if (is_stalled(t))
+			(void)shutdown(t->fd, SHUT_RDWR);
 }
 
 /* ---- the driving thread ---- */
@@ -186,7 +202,8 @@ static void end_finished(struct net_loop *l)
 
 static void end_all(struct net_loop *l)
 {
-	shut_sockets(&l->sockets);
+	if (l->ssh)
+		shut_sockets(&l->sockets);
 	pthread_mutex_lock(&l->lock);
 	while (l->active) {
 		curl_multi_remove_handle(l->multi, l->active->easy);
@@ -233,7 +250,8 @@ static void *drive(void *arg)
 		if (ending)
 			return NULL;
 		int wait_ms = unpause(l);
-		shut_stalled(l);
+		if (l->ssh)
+			shut_stalled(l);
 		curl_multi_perform(l->multi, &running);
 		end_finished(l);
 		curl_multi_poll(l->multi, NULL, 0, wait_ms, NULL);
@@ -259,7 +277,6 @@ CURLcode net_loop_run(struct net_transfer *t)
 
 bool net_loop_watch(struct net_transfer *t)
 {
-	t->ssh = true;
 	return curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
 	       curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETDATA, &t->loop->sockets) == CURLE_OK &&
 	       curl_easy_setopt(t->easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket) == CURLE_OK &&
@@ -290,7 +307,7 @@ static int start(struct net_loop *l, struct err *err)
 	return l->running ? 0 : err_set(err, ERR_NOMEM, "cannot start a thread");
 }
 
-struct net_loop *net_loop_new(const struct backend_options *options, long stall_timeout_s,
+struct net_loop *net_loop_new(const struct backend_options *options, bool ssh, long stall_timeout_s,
                               struct err *err)
 {
 	struct net_loop *l = calloc(1, sizeof *l);
@@ -301,6 +318,7 @@ struct net_loop *net_loop_new(const struct backend_options *options, long stall_
 	pthread_mutex_init(&l->lock, NULL);
 	l->stall_timeout_ns = stall_timeout_s * NET_NS;
 	l->stop = options->stop;
+	l->ssh = ssh;
 	if (rate_parse(&l->up, options->limit_up, err) == 0 &&
 	    rate_parse(&l->down, options->limit_down, err) == 0 && start(l, err) == 0)
 		return l;

@@ -29,10 +29,9 @@ enum { NET_CONNECTIONS_MAX = 64 };   /* of one loop, for small calls and large o
 struct net_transfer {
 	struct net_loop *loop;
 	CURL *easy;
-	bool ssh;                      /* watched for stalls here: see net_loop_watch */
 	/* the loop's */
 	int64_t moved_ns;              /* when something last moved */
-	int local_port;                /* of its connection, once there is one */
+	int fd;                        /* of its connection, once it has one; else 0 */
 	bool paused_up, paused_down;   /* until there may be more */
 	bool done;
 	CURLcode result;
@@ -42,9 +41,9 @@ struct net_transfer {
 
 int64_t net_now_ns(void);
 
-/* Limits, the timeout of stalls (in seconds, 0: never) and the flag `stop` are of the options.
+/* ssh: stalls are noticed here, after stall_timeout_s. Limits and the flag `stop` are of the options.
  * NULL with ERR_INVALID for a malformed limit, ERR_NOMEM. */
-struct net_loop *net_loop_new(const struct backend_options *options, long stall_timeout_s,
+struct net_loop *net_loop_new(const struct backend_options *options, bool ssh, long stall_timeout_s,
                               struct err *err);
 /* No transfer may be under way. */
 void net_loop_free(struct net_loop *l);
@@ -55,12 +54,17 @@ bool net_loop_stopped(const struct net_loop *l);
 /* Carry it out. What curl says of it; CURLE_ABORTED_BY_CALLBACK where it was stopped. */
 CURLcode net_loop_run(struct net_transfer *t);
 
-/* For a transfer over SSH, before it is run: its connection is made so that a stall can be ended. */
+/* Before it is run, once easy has its other options: so that the loop knows the connection. */
 bool net_loop_watch(struct net_transfer *t);
 
 /* In callbacks, within the thread: how many of `want` bytes may be sent now; 0 for more than 0 means that the
  * transfer is paused. And whether bytes may be taken; false: paused. */
 size_t net_loop_send(struct net_transfer *t, size_t want);
 bool net_loop_receive(struct net_transfer *t, size_t len);
+
+/* In a callback: the first of an answer is here. A server that sends an answer's head and body in two
+ * writes may wait between them for our acknowledgement (Nagle), which the kernel would hold back for
+ * 40 ms: now it goes at once. */
+void net_loop_heard(const struct net_transfer *t);
 
 #endif
