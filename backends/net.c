@@ -1,6 +1,5 @@
 #include "net.h"
 
-#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "holdfast/err.h"
 #include "net_attempt.h"
 #include "net_connect.h"
+#include "net_gate.h"
 #include "net_judge.h"
 #include "net_loop.h"
 
@@ -18,7 +18,6 @@
 enum {
 	TIMEOUT_S = 300,
 	NEVER_REACHED_TRIES = 3,       /* where nothing ever answered, waiting longer seldom helps */
-	BULK_AUTO = 4,
 	EASY_SPARE_MAX = NET_CONNECTIONS_MAX,
 };
 
@@ -29,7 +28,7 @@ struct net {
 	int64_t timeout_ns;
 	atomic_bool reached;           /* something answered once */
 	atomic_int_least64_t clock_ahead_s;
-	sem_t bulk;                    /* calls at once that move much */
+	struct net_gate *gate;         /* for calls that move much */
 	pthread_mutex_t lock;          /* over the spare handles */
 	CURL *spare[EASY_SPARE_MAX];
 	unsigned n_spare;
@@ -142,11 +141,11 @@ int net_do(struct net *n, struct net_call *call, struct err *err)
 			break;
 		}
 	bool bulk = is_bulk(call);
-	while (bulk && sem_wait(&n->bulk) != 0)
-		;   /* EINTR */
+	if (bulk)
+		net_gate_enter(n->gate);
 	int rc = do_all(n, call, err);
 	if (bulk)
-		sem_post(&n->bulk);
+		net_gate_leave(n->gate, net_loop_moved(n->loop));
 	return rc == 0 || !call->object ? rc : err_wrap(err, "%s", call->object);
 }
 
@@ -165,7 +164,8 @@ static int begin(struct net *n, const struct backend_options *o, const char *pro
 	if (!net_connect_begin(&n->connect, o, protocols) || !n->host)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	n->loop = net_loop_new(o, strcmp(protocols, "sftp") == 0, n->connect.stall_timeout_s, err);
-	return n->loop ? 0 : err->code;
+	n->gate = n->loop ? net_gate_new(o->connections, err) : NULL;
+	return n->gate ? 0 : err->code;
 }
 
 struct net *net_new(const struct backend_options *options, const char *protocols, const char *host,
@@ -177,7 +177,6 @@ struct net *net_new(const struct backend_options *options, const char *protocols
 		return NULL;
 	}
 	pthread_mutex_init(&n->lock, NULL);
-	sem_init(&n->bulk, 0, options->connections ? options->connections : BULK_AUTO);
 	if (begin(n, options, protocols, host, err) == 0)
 		return n;
 	net_free(n);
@@ -192,7 +191,7 @@ void net_free(struct net *n)
 		curl_easy_cleanup(n->spare[--n->n_spare]);
 	net_loop_free(n->loop);
 	net_connect_end(&n->connect);
-	sem_destroy(&n->bulk);
+	net_gate_free(n->gate);
 	pthread_mutex_destroy(&n->lock);
 	free(n->host);
 	free(n);

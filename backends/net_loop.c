@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -30,6 +31,7 @@ struct net_loop {
 	/* the thread's */
 	struct rate up, down;
 	struct sockets sockets;
+	atomic_uint_least64_t moved;
 	bool ssh;
 	int64_t stall_timeout_ns;
 	const volatile sig_atomic_t *stop;
@@ -47,6 +49,11 @@ bool net_loop_stopped(const struct net_loop *l)
 	return l->stop && *l->stop;
 }
 
+uint64_t net_loop_moved(const struct net_loop *l)
+{
+	return atomic_load(&l->moved);
+}
+
 /* ---- limits ---- */
 
 size_t net_loop_send(struct net_transfer *t, size_t want)
@@ -59,6 +66,7 @@ size_t net_loop_send(struct net_transfer *t, size_t want)
 	want = rate_allows(up, want);
 	t->moved_ns = net_now_ns();
 	rate_take(up, want);
+	atomic_fetch_add(&t->loop->moved, want);
 	return want;
 }
 
@@ -69,6 +77,7 @@ bool net_loop_receive(struct net_transfer *t, size_t len)
 		return false;
 	}
 	rate_take(&t->loop->down, len);
+	atomic_fetch_add(&t->loop->moved, len);
 	t->moved_ns = net_now_ns();
 	return true;
 }

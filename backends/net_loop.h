@@ -49,6 +49,9 @@ struct net_loop *net_loop_new(const struct backend_options *options, bool ssh, l
 void net_loop_free(struct net_loop *l);
 AUTO_FREE(net_loop);
 
+/* Bytes of bodies that went either way so far, of all transfers. */
+uint64_t net_loop_moved(const struct net_loop *l);
+
 bool net_loop_stopped(const struct net_loop *l);
 
 /* Carry it out. What curl says of it; CURLE_ABORTED_BY_CALLBACK where it was stopped. */
