@@ -22,8 +22,8 @@ enum {
 	WHOLE_PART_BYTES = 4 << 20,   /* asked for at once, where it is remote */
 };
 
-/* Reads bytes of a pack from offset on: len of them, fewer only where `list` says that the pack ends. It is an
- * error where it ends elsewhere. *copy says of which copy of the object they are. */
+/* Reads bytes of a pack from offset on: len of them, fewer only where `list` says that the pack ends. It is
+ * an error where it ends elsewhere. *copy says of which copy of the object they are. */
 typedef int whole_read(void *arg, uint32_t pack, uint64_t offset, void *out, size_t len,
                        unsigned *copy, struct err *err);
 
