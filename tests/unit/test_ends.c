@@ -124,12 +124,26 @@ static void what_cannot_be_read_is_left_to_the_caller(void **state)
 	ends_free(e);
 }
 
+/* It may have been damaged: then another copy of it is read. */
+static void what_was_taken_is_read_anew(void **state)
+{
+	struct store s;
+	(void)state;
+	struct ends *e = begin(&s);
+	take_both(e, PACKS - 1);
+	take_both(e, PACKS - 1);
+	ends_free(e);
+	assert_int_equal(s.headers[PACKS - 1], 2);
+	assert_int_equal(s.tails[PACKS - 1], 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(upwards_every_end_is_read_once),
 		cmocka_unit_test(downwards_every_end_is_read_once),
 		cmocka_unit_test(many_ends_are_asked_for_at_once),
+		cmocka_unit_test(what_was_taken_is_read_anew),
 		cmocka_unit_test(what_cannot_be_read_is_left_to_the_caller),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -30,6 +31,7 @@ struct answer {
 	const char *text;      /* sent after the request was read */
 	bool hold;             /* then say nothing more, until the end */
 	bool reset;            /* RST instead of the orderly end */
+	bool until_next;       /* keep the connection, and reset it when more comes */
 };
 
 struct server {
@@ -82,7 +84,9 @@ static void answer(int fd, const struct answer *a)
 		server.held[server.n_held++] = fd;
 		return;
 	}
-	if (a->reset)
+	if (a->until_next)
+		(void)poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 5000);
+	if (a->reset || a->until_next)
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 	close(fd);
 }
@@ -302,6 +306,20 @@ static void a_peer_that_falls_silent_is_given_up_at_the_deadline(void **state)
 	net_call_end(&one.call);
 }
 
+static void a_peer_that_stays_busy_is_given_up_at_the_deadline(void **state)
+{
+	(void)state;
+	struct backend_options o = { .timeout_s = 2 };
+	struct one one;
+	AUTO(net) n = open_net(&o);
+	START({ .text = BUSY }, { .text = BUSY }, { .text = BUSY }, { .text = BUSY }, { .text = BUSY },
+	      { .text = BUSY }, { .text = BUSY }, { .text = HELLO });
+	assert_int_equal(get(n, &one), ERR_UNREACHABLE);
+	assert_in_range(one.call.attempts, 2, 6);
+	assert_non_null(strstr(one.err.msg, "answers 503"));
+	net_call_end(&one.call);
+}
+
 static void a_host_that_never_answered_is_tried_three_times(void **state)
 {
 	(void)state;
@@ -372,6 +390,32 @@ static void a_body_arrives_whole_also_the_second_time(void **state)
 	AUTO(net) n = open_net(&o);
 	START({ .text = BUSY },
 	      { .text = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok" });
+	assert_int_equal(put(n, &call, body, LEN, &err), 0);
+	assert_int_equal(call.status, 200);
+	assert_true(server.last_len > LEN);
+	assert_memory_equal(server.last + server.last_len - LEN, body, LEN);
+	net_call_end(&call);
+	free(body);
+}
+
+/* libcurl itself sends it again, on a new connection, and has to be given the body anew. */
+static void a_body_arrives_whole_after_a_kept_connection_was_lost(void **state)
+{
+	(void)state;
+	enum { LEN = 3 << 20 };
+	struct backend_options o = { 0 };
+	struct one one;
+	struct net_call call;
+	struct err err;
+	char *body = malloc(LEN);
+	assert_non_null(body);
+	for (size_t i = 0; i < LEN; i++)
+		body[i] = (char)(i * 7 / 3);
+	AUTO(net) n = open_net(&o);
+	START({ .text = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", .until_next = true },
+	      { .text = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok" });
+	assert_int_equal(get(n, &one), 0);
+	net_call_end(&one.call);
 	assert_int_equal(put(n, &call, body, LEN, &err), 0);
 	assert_int_equal(call.status, 200);
 	assert_true(server.last_len > LEN);
@@ -504,14 +548,17 @@ static void a_head_is_acknowledged_before_its_body_comes(void **state)
 static void more_than_was_asked_for_is_not_fetched(void **state)
 {
 	(void)state;
-	struct backend_options o = { 0 };
+	struct backend_options o = { .stall_timeout_s = 1, .timeout_s = 2 };
 	struct one one;
 	AUTO(net) n = open_net(&o);
-	START({ .text = HELLO });
+	/* the rest never comes */
+	START({ .text = "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhello", .hold = true });
 	memset(&one, 0, sizeof one);
 	one.call = (struct net_call){ .url = server.url, .method = "GET", .out = one.out, .cap = 3 };
 	assert_int_equal(net_do(n, &one.call, &one.err), 0);
 	assert_int_equal(one.call.len, 3);
+	assert_memory_equal(one.out, "hel", 3);
+	assert_int_equal(one.call.attempts, 1);
 	net_call_end(&one.call);
 }
 
@@ -548,10 +595,12 @@ int main(void)
 		TEST(retry_after_is_honoured),
 		TEST(a_refusal_is_an_answer_with_its_reason),
 		TEST(a_peer_that_falls_silent_is_given_up_at_the_deadline),
+		TEST(a_peer_that_stays_busy_is_given_up_at_the_deadline),
 		TEST(a_host_that_never_answered_is_tried_three_times),
 		TEST(a_name_that_does_not_resolve_is_told_as_such),
 		TEST(a_call_is_stopped_within_a_second),
 		TEST(a_body_arrives_whole_also_the_second_time),
+		TEST(a_body_arrives_whole_after_a_kept_connection_was_lost),
 		TEST(an_upload_keeps_to_its_limit),
 		TEST(a_download_keeps_to_its_limit),
 		TEST(large_calls_keep_to_the_number_of_connections),
