@@ -125,11 +125,6 @@ static bool is_full(struct sftp *s, size_t need)
 	return answered && m.values[1] > 0 && m.values[0] <= need / m.values[1];
 }
 
-static int already_there(struct err *err)
-{
-	return err_set(err, ERR_EXISTS, "is in the vault already");
-}
-
 /* The rename was refused. That the name is taken by an earlier attempt of this call is success. */
 static int rename_refused(struct sftp *s, struct upload *u, struct err *err)
 {
@@ -137,10 +132,8 @@ static int rename_refused(struct sftp *s, struct upload *u, struct err *err)
 	struct err why;
 	int rc = sftp_refused(s, &u->call, err);
 	if (u->put->mode == BACKEND_NEW &&
-	    sftp_stat_leaf(s, u->place.folder, "", u->place.leaf, &there, &why) == SFTP_THERE) {
-		int same = u->call.unheard ? readback_matches(&s->base, u->put, err) : 0;
-		return same < 0 ? same : same ? 0 : already_there(err);
-	}
+	    sftp_stat_leaf(s, u->place.folder, "", u->place.leaf, &there, &why) == SFTP_THERE)
+		return readback_taken(&s->base, u->put, u->call.unheard, NULL, err);
 	return rc == ERR_ABSENT || rc == ERR_EXISTS ? err->code = ERR_IO : rc;
 }
 

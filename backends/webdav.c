@@ -115,7 +115,7 @@ static int find_login(struct webdav *w, const struct backend_options *o, struct 
 
 static int check_plain(const struct webdav *w, const char *scheme, struct err *err)
 {
-	if (strcmp(scheme, "webdavs") == 0 || location_is_loopback(&w->location))
+	if (strcmp(scheme, "webdavs") == 0 || location_is_loopback(w->location.host))
 		return 0;
 	err_set(err, ERR_INVALID, "webdav://%s would send the password unencrypted", w->location.host);
 	return err_hint(err, "use webdavs://");

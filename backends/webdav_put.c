@@ -110,14 +110,13 @@ static int upload(struct webdav *w, const struct backend_put *put, struct webdav
 static int move_refused(struct webdav *w, const struct backend_put *put, const struct net_call *call,
                         struct err *err)
 {
-	bool taken = call->status == 412;
-	if (call->unheard && (taken || call->status == 404 || call->status == 409)) {
-		int same = readback_matches(&w->base, put, err);
+	if (call->status == 412)
+		return readback_taken(&w->base, put, call->unheard, NULL, err);
+	if (call->unheard && (call->status == 404 || call->status == 409)) {
+		int same = readback_matches(&w->base, put, NULL, err);
 		if (same != 0)
 			return same < 0 ? same : 0;
 	}
-	if (taken)
-		return err_set(err, ERR_EXISTS, "is in the vault already");
 	return refused_put(w, call, err);
 }
 

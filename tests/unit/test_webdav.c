@@ -235,6 +235,18 @@ static void bad_locations_and_logins_are_refused(void **state)
 	}
 }
 
+static void this_machine_may_be_plain_in_any_case_of_its_name(void **state)
+{
+	(void)state;
+	static const char *const own[] = { "webdav://localhost/x", "webdav://LOCALHOST/x", "webdav://LocalHost/x",
+		                           "webdav://127.0.0.1/x", "webdav://[::1]/x" };
+	struct backend_options none = { 0 };
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+		AUTO(backend) b = storage_open(own[i], &none, &err);
+		assert_non_null(b);
+	}
+}
+
 static void a_password_that_others_can_read_is_refused(void **state)
 {
 	(void)state;
@@ -271,6 +283,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_top_that_vanished_is_unreachable_and_not_made_again),
 		cmocka_unit_test(the_server_and_its_clock_are_known),
 		cmocka_unit_test(bad_locations_and_logins_are_refused),
+		cmocka_unit_test(this_machine_may_be_plain_in_any_case_of_its_name),
 		cmocka_unit_test(a_password_that_others_can_read_is_refused),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
