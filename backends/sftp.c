@@ -13,6 +13,8 @@
  *    the old content to the length of the new. A small object read to its end, as all are that are ever
  *    replaced, is therefore read twice, until it is the same.
  * 5. A top folder that was there and is gone is ERR_UNREACHABLE and is not made again, as in file.c.
+ * 6. Where a command's answer is lost with the connection, libcurl tells the status of an older answer,
+ *    mostly that something is absent. So that is not believed of commands: what is there decides.
  */
 #include <pthread.h>
 #include <stdbool.h>
@@ -28,30 +30,48 @@
 
 /* ---- remove ---- */
 
-static int sftp_remove(struct backend *b, const char *name, struct err *err)
+static int remove_once(struct sftp *s, const struct sftp_place *p, struct err *err)
 {
-	struct sftp *s = (struct sftp *)b;
-	struct sftp_place p = sftp_place_of(name);
 	char path[SFTP_PATH_SIZE], aside[SFTP_PATH_SIZE], drop[SFTP_QUOTE_SIZE], line[SFTP_QUOTE_SIZE];
 	struct net_call call;
-	sftp_path_of(s, p.folder, "", p.leaf, path);
-	sftp_path_of(s, p.folder, SFTP_REPLACED, p.leaf, aside);
+	sftp_path_of(s, p->folder, "", p->leaf, path);
+	sftp_path_of(s, p->folder, SFTP_REPLACED, p->leaf, aside);
 	/* first, or it would take the place of what is removed */
 	sftp_quote(drop, "*rm", aside, NULL);
 	sftp_quote(line, "rm", path, NULL);
 	struct sftp_request r = { .before = { drop, line } };
-	if (sftp_command(s, &call, &r, err) != 0)
-		return err->code;
+	int rc = sftp_command(s, &call, &r, err);
 	net_call_end(&call);
-	if (call.curl == CURLE_OK)
+	if (rc != 0 || call.curl == CURLE_OK)
+		return rc;
+	return sftp_refused(s, &call, err);
+}
+
+/* SFTP_NOT_THERE, SFTP_THERE, or an error. */
+static int is_there(struct sftp *s, const struct sftp_place *p, struct err *err)
+{
+	struct backend_object o;
+	int rc = sftp_stat_leaf(s, p->folder, "", p->leaf, &o, err);
+	return rc == SFTP_NOT_THERE ? sftp_stat_leaf(s, p->folder, SFTP_REPLACED, p->leaf, &o, err) : rc;
+}
+
+static int sftp_remove(struct backend *b, const char *name, struct err *err)
+{
+	struct sftp *s = (struct sftp *)b;
+	struct sftp_place p = sftp_place_of(name);
+	int there = is_there(s, &p, err);
+	if (there != SFTP_THERE)
+		return there < 0 ? there : sftp_absent(s, err);
+	for (int i = 0; i < SFTP_LOST_TRIES && there == SFTP_THERE; i++) {
+		int rc = remove_once(s, &p, err);
+		if (rc != ERR_ABSENT)
+			return rc;
+		there = is_there(s, &p, err);   /* rule 6 */
+	}
+	if (there == SFTP_NOT_THERE)
 		return 0;
-	int rc = sftp_refused(s, &call, err);
-	struct err ignored;
-	if (rc == ERR_ABSENT && call.unheard)
-		return 0;   /* gone by an attempt whose answer was lost */
-	if (rc == ERR_ABSENT || sftp_leaf_is_folder(s, p.folder, p.leaf, &ignored) == SFTP_THERE)
-		return sftp_absent(s, err);
-	return rc;
+	return there < 0 ? there : err_set(err, ERR_UNREACHABLE, "%s: connections are lost again and "
+	                                   "again", s->location.host);
 }
 
 /* ---- what SFTP does not have ---- */

@@ -1,11 +1,12 @@
 #include "sftp_call.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sftp_login.h"
 
-enum { LOST_TRIES = 4 };
+enum { SSH_ANSWERED = -31 };   /* LIBSSH2_ERROR_SFTP_PROTOCOL: the server gave a status */
 
 int sftp_no_such_object(const struct sftp *s, struct err *err)
 {
@@ -100,16 +101,35 @@ int sftp_prepare(CURL *easy, struct net_call *call, void *arg, struct err *err)
 	return sftp_login_set(r->sftp->login, easy, err);
 }
 
+/* What libcurl says of a command whose answer did not come. */
+static const char *const unanswered[] = {
+	"Unknown error in libssh2", "Connection to SFTP server lost", "Not connected to SFTP server",
+};
+
+/* An upload's message ends with two numbers, SFTP's status, which may be an old one, and libssh2's. */
+static bool is_upload_lost(const char *said)
+{
+	const char *numbers = strstr(said, "/-");
+	return numbers && strtol(numbers + 1, NULL, 10) != SSH_ANSWERED;
+}
+
 /* CURLE_SSH without a word of the server's is a connection lost, and a folder that was read as a file. */
 static bool is_lost(const struct net_call *call)
 {
-	return call->curl == CURLE_SSH && !strstr(call->said, "failed: ");
+	if (is_upload_lost(call->said))
+		return true;
+	if (call->curl == CURLE_SSH)
+		return !strstr(call->said, "failed: ");
+	for (size_t i = 0; i < sizeof unanswered / sizeof *unanswered; i++)
+		if (call->curl == CURLE_QUOTE_ERROR && strstr(call->said, unanswered[i]))
+			return true;
+	return false;
 }
 
 static bool lost(const struct net_call *call, void *arg)
 {
 	(void)arg;
-	return is_lost(call) && call->attempts < LOST_TRIES;
+	return is_lost(call) && call->attempts < SFTP_LOST_TRIES;
 }
 
 int sftp_run(struct sftp *s, struct net_call *call, struct sftp_request *r, struct err *err)
@@ -143,6 +163,8 @@ static const struct {
 
 enum err_code sftp_code_of(const struct net_call *call)
 {
+	if (is_lost(call))
+		return ERR_UNREACHABLE;
 	for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
 		if (strstr(call->said, statuses[i].words))
 			return statuses[i].code;
@@ -154,7 +176,7 @@ enum err_code sftp_code_of(const struct net_call *call)
 		return ERR_SPACE;
 	if (call->curl == CURLE_REMOTE_FILE_EXISTS)
 		return ERR_EXISTS;
-	return is_lost(call) ? ERR_UNREACHABLE : ERR_IO;
+	return ERR_IO;
 }
 
 int sftp_refused(const struct sftp *s, const struct net_call *call, struct err *err)

@@ -26,6 +26,7 @@ struct sftp_login;
 
 enum {
 	SFTP_PATH_SIZE = LOCATION_PATH_MAX + BACKEND_NAME_MAX + 40,
+	SFTP_LOST_TRIES = 4,            /* of a call whose connection is lost */
 	SFTP_QUOTE_SIZE = 2 * (2 * SFTP_PATH_SIZE) + 40,
 };
 

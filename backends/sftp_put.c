@@ -125,7 +125,20 @@ static bool is_full(struct sftp *s, size_t need)
 	return answered && m.values[1] > 0 && m.values[0] <= need / m.values[1];
 }
 
-/* The rename was refused. That the name is taken by an earlier attempt of this call is success. */
+/* The name is taken: by this attempt, if its temporary went there; or by an earlier one of this call? */
+static int name_taken(struct sftp *s, struct upload *u, struct err *err)
+{
+	struct backend_object temporary;
+	struct err ignored;
+	const char *random = strrchr(u->from, '/') + 1 + strlen(SFTP_TEMPORARY);
+	if (sftp_stat_leaf(s, u->place.folder, SFTP_TEMPORARY, random, &temporary, &ignored) ==
+	    SFTP_NOT_THERE)
+		return 0;
+	return readback_taken(&s->base, u->put, u->call.unheard, NULL, err);
+}
+
+/* The rename was refused, or its answer was lost: libcurl then gives the last one it had (rule 6 of
+ * sftp.c), so what is there decides. */
 static int rename_refused(struct sftp *s, struct upload *u, struct err *err)
 {
 	struct backend_object there;
@@ -133,8 +146,8 @@ static int rename_refused(struct sftp *s, struct upload *u, struct err *err)
 	int rc = sftp_refused(s, &u->call, err);
 	if (u->put->mode == BACKEND_NEW &&
 	    sftp_stat_leaf(s, u->place.folder, "", u->place.leaf, &there, &why) == SFTP_THERE)
-		return readback_taken(&s->base, u->put, u->call.unheard, NULL, err);
-	return rc == ERR_ABSENT || rc == ERR_EXISTS ? err->code = ERR_IO : rc;
+		return name_taken(s, u, err);
+	return rc == ERR_EXISTS ? err->code = ERR_IO : rc;
 }
 
 static int upload_refused(struct sftp *s, struct upload *u, struct err *err)
@@ -155,7 +168,8 @@ static int put_uploaded(struct sftp *s, struct upload *u, struct err *err)
 	                                           : upload_refused(s, u, err);
 	if (u->put->mode == BACKEND_REPLACE)
 		sftp_command_at_best(s, "*rename", u->aside, u->to);
-	sftp_command_at_best(s, "*rm", u->from, NULL);
+	if (rc != 0)
+		sftp_command_at_best(s, "*rm", u->from, NULL);
 	return rc;
 }
 
@@ -164,12 +178,17 @@ static int put_once(struct sftp *s, struct upload *u, struct err *err)
 	u->place = sftp_place_of(u->put->name);
 	sftp_path_of(s, u->place.folder, "", u->place.leaf, u->to);
 	sftp_path_of(s, u->place.folder, SFTP_REPLACED, u->place.leaf, u->aside);
-	if (upload(s, u, err) != 0)
-		return err->code;
-	int rc = put_uploaded(s, u, err);
+	int rc = ERR_ABSENT;
+	/* what was just uploaded into the same folder is not absent: the answer is an old one (rule 6) */
+	for (int i = 0; i < SFTP_LOST_TRIES && rc == ERR_ABSENT; i++) {
+		if (upload(s, u, err) != 0)
+			return err->code;
+		rc = put_uploaded(s, u, err);
+		u->call.unheard = true;
+	}
 	if (rc == 0)
 		atomic_store(&s->seen, true);
-	return rc;
+	return rc == ERR_ABSENT ? err->code = ERR_UNREACHABLE : rc;
 }
 
 int sftp_put(struct backend *b, const struct backend_put *put, char tag[BACKEND_TAG_MAX],

@@ -120,7 +120,7 @@ static const struct {
 	{ 423, ERR_DENIED, "has this locked for somebody else", "" },
 	{ 405, ERR_IO, "does not do this (405)", "is there WebDAV below this path?" },
 	{ 501, ERR_IO, "does not do this (501)", "is there WebDAV below this path?" },
-	{ 507, ERR_SPACE, "has no space left for this user", "" },
+	{ 507, ERR_SPACE, "has no space left", "" },
 };
 
 int webdav_refused(const struct webdav *w, const struct net_call *call, struct err *err)
