@@ -182,8 +182,8 @@ void location_url(const struct location *l, const char *scheme, const char *name
 	encode(to, out + LOCATION_URL_MAX, name);
 }
 
-bool location_is_loopback(const struct location *l)
+bool location_is_loopback(const char *host)
 {
-	return strcasecmp(l->host, "localhost") == 0 || strcmp(l->host, "[::1]") == 0 ||
-	       (strncmp(l->host, "127.", 4) == 0 && strspn(l->host, "0123456789.") == strlen(l->host));
+	return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+	       (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host));
 }

@@ -39,7 +39,7 @@ void location_url(const struct location *l, const char *scheme, const char *name
  * gives a control character. */
 bool location_decode(char *out, size_t out_size, const char *text, size_t len);
 
-/* Is it this machine, so that no network sees what passes? */
-bool location_is_loopback(const struct location *l);
+/* Is a host, as it stands in a URL, this machine, so that no network sees what passes? */
+bool location_is_loopback(const char *host);
 
 #endif

@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/hex.h"
 #include "holdfast/err.h"
+#include "readback.h"
 #include "s3_auth.h"
 #include "s3_call.h"
 #include "s3_copies.h"
@@ -156,12 +157,7 @@ static int put_once(struct s3 *s, const struct backend_put *put, bool conditiona
 		rc = s3_lock_refused(s, err);
 	}
 	s3_end(&r);
-	return own ? s3_expect_same(&s->base, put->name, put->data, put->len, tag, err) : rc;
-}
-
-static int already_there(struct err *err)
-{
-	return err_set(err, ERR_EXISTS, "is in the vault already");
+	return own ? readback_taken(&s->base, put, true, tag, err) : rc;
 }
 
 struct look {
@@ -188,7 +184,7 @@ static int look_first(struct s3 *s, const char *name, struct err *err)
 	struct look l = { s, name, false };
 	if (s3_list_objects(s, name, see, &l, err) != 0)
 		return err->code;
-	return l.found ? already_there(err) : 0;
+	return l.found ? readback_exists(err) : 0;
 }
 
 /* The handle's first put found out that the bucket keeps versions: was there one before it, of other
@@ -205,7 +201,7 @@ static int expect_only(struct s3 *s, const char *name, struct err *err)
 		if (older->marker || (older->tag[0] && strcmp(older->tag, ours->tag) == 0))
 			continue;
 		(void)delete_one(s, name, ours->version, &ignored);
-		return already_there(err);
+		return readback_exists(err);
 	}
 	return 0;
 }

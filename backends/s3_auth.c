@@ -1,21 +1,17 @@
 #include "s3_auth.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <ini.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/buf.h"
-#include "base/io.h"
 #include "holdfast/backend.h"
 #include "holdfast/err.h"
+#include "login.h"
 #include "s3_role.h"
 
 enum {
@@ -134,26 +130,6 @@ static int check_keys(const struct s3_keys *k, const char *where, struct err *er
 	return 0;
 }
 
-static int read_private(const char *path, struct buf *out, struct err *err)
-{
-	struct stat st;
-	size_t got;
-	IO_AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st) != 0)
-		return err_sys(err, "%s", path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, ERR_INVALID, "%s: is not a file", path);
-	if (st.st_mode & (S_IRWXG | S_IRWXO)) {
-		err_set(err, ERR_DENIED, "%s: others than its owner may read this secret", path);
-		return err_hint(err, "chmod 600 %.200s", path);
-	}
-	uint8_t *to = buf_reserve(out, FILE_MAX, err);
-	if (!to || io_read(fd, to, FILE_MAX, &got, err) != 0)
-		return err_wrap(err, "%s", path);
-	out->len = got;
-	return got < FILE_MAX ? 0 : err_set(err, ERR_LIMIT, "%s: is too long", path);
-}
-
 static int parse(struct s3_keys *keys, const struct buf *text, const char *path, const char *profile,
                  struct err *err)
 {
@@ -181,7 +157,7 @@ int s3_keys_read(struct s3_keys *keys, const char *path, const char *profile, st
 	AUTO(buf) text = buf_new(FILE_MAX, err);
 	if (!text)
 		return err->code;
-	int rc = read_private(path, text, err);
+	int rc = login_read_private(path, "credentials file", text, err);
 	if (rc == 0)
 		rc = parse(&found, text, path, profile, err);
 	if (rc == 0)

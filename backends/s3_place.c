@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "holdfast/backend.h"
 #include "holdfast/err.h"
+#include "location.h"
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz0123456789"
 #define UNRESERVED LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ-._~"
@@ -95,16 +96,11 @@ static bool has_part(CURLU *u, CURLUPart part)
 	return has;
 }
 
-static bool is_loopback(const char *host)
-{
-	return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
-	       (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host));
-}
-
+/* Of hosts, whose case does not matter. */
 static bool ends_with(const char *text, const char *end)
 {
 	size_t n = strlen(text), m = strlen(end);
-	return n >= m && strcmp(text + n - m, end) == 0;
+	return n >= m && strcasecmp(text + n - m, end) == 0;
 }
 
 static int bad_endpoint(const char *fact, struct err *err)
@@ -128,7 +124,7 @@ static int take_endpoint(struct s3_place *p, CURLU *u, const char *text, struct 
 	p->tls = strcmp(scheme, "https") == 0;
 	if (!p->tls && strcmp(scheme, "http") != 0)
 		return bad_endpoint("is neither https:// nor http://", err);
-	if (!p->tls && !is_loopback(host)) {
+	if (!p->tls && !location_is_loopback(host)) {
 		err_set(err, ERR_INVALID, "endpoint: http:// to %.100s would send data unprotected", host);
 		return err_hint(err, "use https://; http:// is for this machine itself only");
 	}

@@ -14,7 +14,6 @@
 enum {
 	QUERY_MAX = 4 * S3_VERSION_MAX,
 	WHOLE_MAX = 256 << 20,   /* where a server knows no ranges, all before it has to be fetched */
-	COMPARE_PIECE = 1 << 20,
 };
 
 static int absent(const struct s3 *s, struct err *err)
@@ -183,41 +182,6 @@ int s3_stat(struct backend *b, const char *name, struct backend_object *object, 
 	if (!query || query_to_read(s, name, query, err) != 0)
 		return err->code;
 	return stat_query(s, name, (const char *)query->bytes, object, err);
-}
-
-/* ---- comparing ---- */
-
-static int other_bytes(struct err *err)
-{
-	return err_set(err, ERR_EXISTS, "is in the vault already, with another content");
-}
-
-static int compare(struct backend *b, const char *name, const uint8_t *data, size_t len,
-                   uint8_t *piece, struct err *err)
-{
-	for (size_t at = 0, got; at < len; at += got) {
-		if (s3_get(b, name, at, piece, COMPARE_PIECE, &got, err) != 0)
-			return err->code;
-		if (got == 0 || got > len - at || memcmp(piece, data + at, got) != 0)
-			return other_bytes(err);
-	}
-	return 0;
-}
-
-int s3_expect_same(struct backend *b, const char *name, const void *data, size_t len,
-                   char tag[BACKEND_TAG_MAX], struct err *err)
-{
-	struct backend_object there;
-	if (s3_stat(b, name, &there, err) != 0)
-		return err->code;
-	if (there.size_bytes != len)
-		return other_bytes(err);
-	uint8_t *piece = malloc(COMPARE_PIECE);
-	int rc = piece ? compare(b, name, data, len, piece, err) : no_memory(err);
-	free(piece);
-	if (rc == 0 && tag)
-		memcpy(tag, there.tag, BACKEND_TAG_MAX);
-	return rc;
 }
 
 /* ---- list ---- */

@@ -12,8 +12,4 @@ int s3_list(struct backend *b, const char *prefix, backend_visit *visit, void *a
             struct err *err);
 int s3_next_copy(struct backend *b, const char *name, struct err *err);
 
-/* Does name now hold exactly these bytes? ERR_EXISTS if not; tag (may be NULL) as put gives it. */
-int s3_expect_same(struct backend *b, const char *name, const void *data, size_t len,
-                   char tag[BACKEND_TAG_MAX], struct err *err);
-
 #endif

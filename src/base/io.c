@@ -72,25 +72,28 @@ int io_pwrite(int fd, const void *data, size_t len, uint64_t offset, struct err 
 	return 0;
 }
 
-int io_read_file(const char *path, struct buf *out, struct err *err)
+int io_read_all(int fd, struct buf *out, struct err *err)
 {
-	IO_AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(err, "%s", path);
 	for (;;) {
 		/* ask for one byte more than allowed, so that an over-long file is seen as such */
 		size_t room = out->max - out->len;
 		uint8_t block[65536];
 		size_t want = room < sizeof block ? room + 1 : sizeof block, got;
 		if (io_read(fd, block, want, &got, err) != 0)
-			return err_wrap(err, "%s", path);
+			return err->code;
 		int rc = buf_append(out, block, got, err);
 		explicit_bzero(block, got);
-		if (rc != 0)
-			return err_wrap(err, "%s", path);
-		if (got < want)
-			return 0;
+		if (rc != 0 || got < want)
+			return rc;
 	}
+}
+
+int io_read_file(const char *path, struct buf *out, struct err *err)
+{
+	IO_AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, "%s", path);
+	return io_read_all(fd, out, err) == 0 ? 0 : err_wrap(err, "%s", path);
 }
 
 int io_sync_parent(const char *path, struct err *err)

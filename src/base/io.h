@@ -17,7 +17,10 @@ int io_pread(int fd, void *out, size_t len, uint64_t offset, size_t *got, struct
 int io_write(int fd, const void *data, size_t len, struct err *err);
 int io_pwrite(int fd, const void *data, size_t len, uint64_t offset, struct err *err);
 
-/* Append the whole file to out, which caps it. ERR_ABSENT, ERR_DENIED, ERR_LIMIT, ERR_IO. */
+/* Append all that is to be read to out, which caps it. ERR_LIMIT, ERR_IO, ERR_NOMEM. */
+int io_read_all(int fd, struct buf *out, struct err *err);
+
+/* The same of a whole file; ERR_ABSENT, ERR_DENIED, too. */
 int io_read_file(const char *path, struct buf *out, struct err *err);
 
 /* Replace path by these bytes, atomically and durably (temporary name beside it, fsync, rename,

@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { SERVED_PATH_MAX = 400 };
@@ -52,6 +54,54 @@ static inline unsigned served_number(const char *folder, const char *name)
 	assert_int_equal(fscanf(f, "%u", &number), 1);
 	fclose(f);
 	return number;
+}
+
+/* What the proxy in that folder, of faultproxy.sh, does from its next connection on; "": nothing. */
+static inline void served_fault(const char *folder, const char *words)
+{
+	char path[SERVED_PATH_MAX];
+	served_path(path, folder, "proxy/fault");
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(words, f);
+	assert_int_equal(fclose(f), 0);
+}
+
+static inline void served_forget(const char *folder)
+{
+	char path[SERVED_PATH_MAX];
+	served_path(path, folder, "proxy/stats");
+	assert_int_equal(truncate(path, 0), 0);
+}
+
+/* Bytes that the server sent over the first connection to end since then. */
+static inline unsigned served_received(const char *folder)
+{
+	char path[SERVED_PATH_MAX], line[200] = "";
+	served_path(path, folder, "proxy/stats");
+	for (int i = 0; i < 1000 && !strchr(line, '\n'); i++) {
+		FILE *f = fopen(path, "r");
+		assert_non_null(f);
+		if (!fgets(line, sizeof line, f))
+			nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+		fclose(f);
+	}
+	assert_non_null(strchr(line, '\n'));
+	return (unsigned)strtoul(strrchr(line, ' '), NULL, 10);
+}
+
+/* Is what lies at this path on a disk of its own? Skips where it is not. */
+static inline void served_own_disk(const char *folder, const char *name)
+{
+	char path[SERVED_PATH_MAX];
+	struct stat above, at;
+	assert_int_equal(stat(folder, &above), 0);
+	served_path(path, folder, name);
+	assert_int_equal(stat(path, &at), 0);
+	if (above.st_dev == at.st_dev) {
+		print_message("# skipped: no small disk could be mounted here\n");
+		skip();
+	}
 }
 
 /* The contract of drivers, against HOLDFAST_TEST_URL, by the program that lies beside this one. */

@@ -102,7 +102,7 @@ static void only_this_machine_is_loopback(void **state)
 		struct location l;
 		struct err err;
 		assert_int_equal(location_parse(&l, "x", hosts[i].text, &err), 0);
-		assert_int_equal(location_is_loopback(&l), hosts[i].loopback);
+		assert_int_equal(location_is_loopback(l.host), hosts[i].loopback);
 	}
 }
 

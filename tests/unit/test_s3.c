@@ -110,7 +110,8 @@ static void endpoints_that_are_unsafe_or_none_are_refused(void **state)
 	(void)state;
 	struct s3_place p;
 	static const char *const good[] = { "https://h", "https://h/", "https://h:9000", "https://[::2]:1",
-		                            "http://127.0.0.1:80", "http://localhost:1", "http://[::1]:2" };
+		                            "http://127.0.0.1:80", "http://localhost:1", "http://LOCALHOST:1",
+		                            "http://LocalHost", "http://[::1]:2" };
 	static const char *const bad[] = { "", "h", "h:9000", "http://h", "http://127.0.0.1.evil.example",
 		                           "http://localhost.evil.example", "ftp://h", "https://k:s@h",
 		                           "https://h/path", "https://h?q", "https://h/?q", "https://h#f",

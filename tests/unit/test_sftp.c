@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hardship.h"
 #include "holdfast/err.h"
 #include "scratch.h"
 #include "served.h"
@@ -45,6 +46,17 @@ static int set_up(void **state)
 	p->server = server;
 	p->options = (struct backend_options){ .identity = p->key, .known_hosts = p->known_hosts };
 	return 0;
+}
+
+/* Another port of the same machine, and perhaps user. */
+static void go_to(struct place *p, const char *user, unsigned port)
+{
+	char old[sizeof p->url];
+	memcpy(old, p->url, sizeof old);
+	const char *name = old + strlen("sftp://"), *at = strchr(name, '@');
+	snprintf(p->url, sizeof p->url, "sftp://%.*s@127.0.0.1:%u%.100s",
+	         user ? (int)strlen(user) : (int)(at - name), user ? user : name, port,
+	         strstr(old, "/~/"));
 }
 
 static int tear_down(void **state)
@@ -177,6 +189,99 @@ static void without_any_key_it_is_refused(void **state)
 	p->options.identity = NULL;
 	setenv("HOME", p->own, 1);
 	expect_open_refused(p, ERR_INVALID, "identity");
+}
+
+/* The only key is in an ssh-agent, behind one that the server does not know. */
+static void an_agent_holds_the_key(void **state)
+{
+	struct place *p = *state;
+	char socket[SERVED_PATH_MAX];
+	served_path(socket, served_folder("HOLDFAST_TEST_SFTP"), "agent");
+	p->options.identity = NULL;
+	setenv("HOME", p->own, 1);
+	setenv("SSH_AUTH_SOCK", socket, 1);
+	AUTO(backend) b = open_place(p);
+	assert_non_null(b);
+	int rc = put(b, "o", "text", &p->err);
+	unsetenv("SSH_AUTH_SOCK");
+	assert_int_equal(rc, 0);
+}
+
+static void an_agent_without_the_right_key_is_refused(void **state)
+{
+	struct place *p = *state;
+	char socket[SERVED_PATH_MAX];
+	served_path(socket, served_folder("HOLDFAST_TEST_SFTP"), "other-agent");
+	p->options.identity = NULL;
+	setenv("HOME", p->own, 1);
+	setenv("SSH_AUTH_SOCK", socket, 1);
+	AUTO(backend) b = open_place(p);
+	assert_non_null(b);
+	int rc = put(b, "o", "text", &p->err);
+	unsetenv("SSH_AUTH_SOCK");
+	assert_int_equal(rc, ERR_DENIED);
+}
+
+/* ---- passwords ---- */
+
+/* Log in as guest, with the password in the file of this name. */
+static struct backend *open_as_guest(struct place *p, const char *file)
+{
+	const char *server = served_folder("HOLDFAST_TEST_SFTP");
+	char password[SERVED_PATH_MAX], known_hosts[SERVED_PATH_MAX];
+	served_path(known_hosts, server, "password/known_hosts");
+	if (access(known_hosts, F_OK) != 0) {
+		print_message("# skipped: only root can start a server that knows a password\n");
+		skip();
+	}
+	served_path(password, server, file);
+	p->options = (struct backend_options){ .password_file = password, .known_hosts = known_hosts };
+	go_to(p, "guest", served_number(server, "password/port"));
+	setenv("HOME", p->own, 1);
+	return open_place(p);
+}
+
+static void a_password_works(void **state)
+{
+	struct place *p = *state;
+	AUTO(backend) b = open_as_guest(p, "password/password");
+	assert_non_null(b);
+	assert_int_equal(put(b, "a/o", "text", &p->err), 0);
+	assert_int_equal(put(b, "a/o", "text", &p->err), ERR_EXISTS);
+}
+
+static void a_wrong_password_is_refused_and_not_told(void **state)
+{
+	struct place *p = *state;
+	AUTO(backend) b = open_as_guest(p, "password/wrong-password");
+	assert_non_null(b);
+	assert_int_equal(put(b, "o", "text", &p->err), ERR_DENIED);
+	assert_null(strstr(p->err.msg, "wrong"));
+	assert_null(strstr(p->err.hint, "wrong"));
+}
+
+/* ---- hardship ---- */
+
+static void a_full_disk_is_told_as_such_and_nothing_half_stored_shows(void **state)
+{
+	struct place *p = *state;
+	served_own_disk(served_folder("HOLDFAST_TEST_SFTP"), "data/small");
+	snprintf(strstr(p->url, "/~/"), 20, "/~/small/t");
+	AUTO(backend) b = open_place(p);
+	assert_non_null(b);
+	hardship_full_disk(b);
+}
+
+static struct backend *open_again(void *arg)
+{
+	return open_place(arg);
+}
+
+static void a_put_whose_answer_was_lost_is_a_success(void **state)
+{
+	struct place *p = *state;
+	go_to(p, NULL, served_number(served_folder("HOLDFAST_TEST_SFTP"), "proxy/port"));
+	hardship_lost_answers(&(struct hardship_place){ p->server, open_again, p }, 700, 60);
 }
 
 /* ---- names and folders ---- */
@@ -346,6 +451,12 @@ int main(int argc, char **argv)
 		TEST(a_key_that_the_server_does_not_know_is_refused),
 		TEST(an_ecdsa_key_works),
 		TEST(without_any_key_it_is_refused),
+		TEST(an_agent_holds_the_key),
+		TEST(an_agent_without_the_right_key_is_refused),
+		TEST(a_password_works),
+		TEST(a_wrong_password_is_refused_and_not_told),
+		TEST(a_full_disk_is_told_as_such_and_nothing_half_stored_shows),
+		TEST(a_put_whose_answer_was_lost_is_a_success),
 		TEST(odd_folders_are_quoted),
 		TEST(an_absolute_path_is_the_servers),
 		TEST(times_of_listings_are_right_to_the_minute),

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hardship.h"
 #include "holdfast/err.h"
 #include "scratch.h"
 #include "served.h"
@@ -113,6 +114,40 @@ static void digest_is_used_where_the_server_asks_for_it(void **state)
 	assert_int_equal(storage_remove(b, "a/o", &err), 0);
 	AUTO(backend) wrong = open_at("digest", "tls/ca.pem", "wrong-password");
 	assert_int_equal(put(wrong, "o", "text"), ERR_DENIED);
+}
+
+static struct backend *open_plain(const char *port_file, const char *path)
+{
+	const char *server = served_folder("HOLDFAST_TEST_WEBDAV");
+	char url[200], password[SERVED_PATH_MAX];
+	snprintf(url, sizeof url, "webdav://dav@127.0.0.1:%u/%s", served_number(server, port_file), path);
+	served_path(password, server, "password");
+	struct backend_options o = { .password_file = password, .timeout_s = 20 };
+	struct backend *b = storage_open(url, &o, &err);
+	if (!b)
+		fail_msg("%s", err.msg);
+	return b;
+}
+
+static void a_full_disk_is_told_as_such_and_nothing_half_stored_shows(void **state)
+{
+	(void)state;
+	served_own_disk(served_folder("HOLDFAST_TEST_WEBDAV"), "data/small");
+	AUTO(backend) b = open_plain("http.port", "small/t");
+	hardship_full_disk(b);
+}
+
+static struct backend *open_through_the_proxy(void *arg)
+{
+	return open_plain("proxy/port", arg);
+}
+
+static void a_put_whose_answer_was_lost_is_a_success(void **state)
+{
+	(void)state;
+	char path[] = "lost";
+	const char *server = served_folder("HOLDFAST_TEST_WEBDAV");
+	hardship_lost_answers(&(struct hardship_place){ server, open_through_the_proxy, path }, 800, 57);
 }
 
 static void removing_never_takes_a_folder(void **state)
@@ -235,6 +270,18 @@ static void bad_locations_and_logins_are_refused(void **state)
 	}
 }
 
+static void this_machine_may_be_plain_in_any_case_of_its_name(void **state)
+{
+	(void)state;
+	static const char *const own[] = { "webdav://localhost/x", "webdav://LOCALHOST/x", "webdav://LocalHost/x",
+		                           "webdav://127.0.0.1/x", "webdav://[::1]/x" };
+	struct backend_options none = { 0 };
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+		AUTO(backend) b = storage_open(own[i], &none, &err);
+		assert_non_null(b);
+	}
+}
+
 static void a_password_that_others_can_read_is_refused(void **state)
 {
 	(void)state;
@@ -264,6 +311,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_certificate_of_an_unknown_authority_is_refused),
 		cmocka_unit_test(a_wrong_password_is_refused_and_not_told),
 		cmocka_unit_test(digest_is_used_where_the_server_asks_for_it),
+		cmocka_unit_test(a_full_disk_is_told_as_such_and_nothing_half_stored_shows),
+		cmocka_unit_test(a_put_whose_answer_was_lost_is_a_success),
 		cmocka_unit_test(removing_never_takes_a_folder),
 		cmocka_unit_test(temporaries_are_hidden_and_swept_after_a_day),
 		cmocka_unit_test(a_refused_put_leaves_no_temporary),
@@ -271,6 +320,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_top_that_vanished_is_unreachable_and_not_made_again),
 		cmocka_unit_test(the_server_and_its_clock_are_known),
 		cmocka_unit_test(bad_locations_and_logins_are_refused),
+		cmocka_unit_test(this_machine_may_be_plain_in_any_case_of_its_name),
 		cmocka_unit_test(a_password_that_others_can_read_is_refused),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
