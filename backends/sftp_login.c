@@ -233,7 +233,7 @@ static int host_unknown(struct sftp_login *l, struct err *err)
 {
 	err_set(err, ERR_DENIED, "the host key of %s is not in %s", l->location.host, l->known_hosts);
 	return err_hint(err, "log in once with 'ssh' and compare its fingerprint with the server's, or set "
-	                     "accept-new-host");
+	                     "host-keys = accept-new");
 }
 
 int sftp_login_explain(struct sftp_login *l, struct err *err)

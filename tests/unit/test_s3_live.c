@@ -147,6 +147,46 @@ static void older_copies_are_read_one_after_the_other_and_then_the_newest_again(
 	assert_holds(b, "log/checkpoint", "third");
 }
 
+static unsigned versions_of(struct backend *b, const char *name)
+{
+	AUTO(s3_page) history = s3_history((struct s3 *)b, name, &err);
+	assert_non_null(history);
+	return (unsigned)history->n;
+}
+
+/* Ceph ignores the condition in such a bucket, so the first put of a handle, which does not know yet
+ * what the bucket is like, stores a second version. */
+static void a_first_put_onto_somebodys_version_is_taken_back(void **state)
+{
+	(void)state;
+	const struct backend_options o = gateway();
+	const char *url = fresh("versioned");
+	AUTO(backend) first = open_at(url, &o);
+	put(first, "snapshots/1", "of the first", BACKEND_NEW);
+	AUTO(backend) second = open_at(url, &o);
+	assert_int_equal(storage_put(second, "snapshots/1", "of the second", 13, BACKEND_NEW, &err),
+	                 ERR_EXISTS);
+	assert_holds(first, "snapshots/1", "of the first");
+	assert_int_equal(versions_of(first, "snapshots/1"), 1);
+	/* and the next ones look first */
+	assert_int_equal(storage_put(second, "snapshots/1", "of the second", 13, BACKEND_NEW, &err),
+	                 ERR_EXISTS);
+	assert_int_equal(versions_of(first, "snapshots/1"), 1);
+}
+
+/* What a first put finds with the same bytes may be its own, of an attempt whose answer was lost. */
+static void a_first_put_onto_the_same_bytes_is_a_success(void **state)
+{
+	(void)state;
+	const struct backend_options o = gateway();
+	const char *url = fresh("versioned");
+	AUTO(backend) first = open_at(url, &o);
+	put(first, "packs/1", "the same", BACKEND_NEW);
+	AUTO(backend) second = open_at(url, &o);
+	put(second, "packs/1", "the same", BACKEND_NEW);
+	assert_holds(second, "packs/1", "the same");
+}
+
 static void what_was_deleted_over_is_absent_and_its_copies_are_not(void **state)
 {
 	(void)state;
@@ -501,6 +541,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(put_stat_and_list_give_the_same_tag),
 		cmocka_unit_test(older_copies_are_read_one_after_the_other_and_then_the_newest_again),
+		cmocka_unit_test(a_first_put_onto_somebodys_version_is_taken_back),
+		cmocka_unit_test(a_first_put_onto_the_same_bytes_is_a_success),
 		cmocka_unit_test(what_was_deleted_over_is_absent_and_its_copies_are_not),
 		cmocka_unit_test(an_unversioned_bucket_has_no_older_copies),
 		cmocka_unit_test(removing_removes_every_version_and_marker),
