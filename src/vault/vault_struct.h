@@ -1,0 +1,28 @@
+/* vault_struct - what an open vault is, for the files of the vault module; nobody else includes it. */
+#ifndef VAULT_STRUCT_H
+#define VAULT_STRUCT_H
+
+#include "vault/texts.h"
+#include "vault/vault.h"
+
+struct vault {
+	char *url, *state_dir;
+	struct backend *storage;
+	struct charter_anchor anchor;
+	struct charter *charter;
+	struct keyfile *key;               /* NULL: this machine has none */
+	const struct charter_key *self;    /* its entry in the charter; NULL: it is not enrolled */
+	struct secret *recovery_sk, *psk;  /* after unlock */
+	struct secret *root_sk;            /* the same, where it was wanted */
+	bool keep_root;
+	bool copies;                       /* storage is one of mirrors.h */
+	char id_text[33], short_id[10], fingerprint[TEXTS_FINGERPRINT_MAX];
+};
+
+/* Read the newest charter that verifies, and this machine's entry in it: vault_charter.c. */
+int vault_read_charter(struct vault *v, struct err *err);
+int vault_remember_charter(struct vault *v, struct err *err);
+/* Find this machine's entry; where its key file is a request, take the psk from there. */
+int vault_find_self(struct vault *v, struct err *err);
+
+#endif
