@@ -128,8 +128,8 @@ static int set_state_dir(struct vault *v, const char *state_dir, struct err *err
 struct vault *vault_open(const struct vault_options *o, struct err *err)
 {
 	AUTO(vault) v = vault_new(o, err);
-	if (!v || read_anchor(v, err) != 0 || vault_read_charter(v, err) != 0 ||
-	    set_state_dir(v, o->state_dir, err) != 0 ||
+	if (!v || read_anchor(v, err) != 0 || set_state_dir(v, o->state_dir, err) != 0 ||
+	    vault_recall_charter(v, err) != 0 || vault_read_charter(v, err) != 0 ||
 	    (o->keys_dir && read_key(v, o->keys_dir, err) != 0) ||
 	    vault_remember_charter(v, err) != 0)
 		return NULL;

@@ -91,43 +91,63 @@ int vault_find_self(struct vault *v, struct err *err)
 
 /* ---- what was seen ---- */
 
-static bool begins_with(const struct charter *c, uint64_t n, const uint8_t hash[32])
-{
-	return n <= c->n && memcmp(hash, c->hashes[n - 1], 32) == 0;
-}
-
-/* The charter only grows: one that does not begin with what was seen before is a rollback or a
- * fork. What was seen last lies in STATE/<vault-id>/charter. */
-int vault_remember_charter(struct vault *v, struct err *err)
+/* What this machine saw last lies in STATE/<vault-id>/charter; n is 0 where nothing does. */
+static int read_seen(const struct vault *v, uint64_t *n, uint8_t hash[32], struct err *err)
 {
 	char path[PATH_MAX];
+	*n = 0;
 	if (!v->state_dir)
 		return 0;
 	snprintf(path, sizeof path, "%s/charter", v->state_dir);
-	AUTO(buf) seen = buf_new(4096, err);
-	if (!seen)
+	AUTO(buf) text = buf_new(4096, err);
+	if (!text)
 		return err->code;
-	uint64_t n = 0;
-	uint8_t hash[32];
-	if (io_read_file(path, seen, err) == 0) {
-		JSON_AUTO j = json_decode((const char *)seen->bytes, seen->len, path, err);
-		if (!j || json_get_u64(j, "n", INT64_MAX, &n, path, err) != 0 ||
-		    json_get_hex(j, "hash", hash, 32, path, err) != 0)
-			return err->code;
-	} else if (err->code != ERR_ABSENT)
+	if (io_read_file(path, text, err) != 0)
+		return err->code == ERR_ABSENT ? 0 : err->code;
+	JSON_AUTO j = json_decode((const char *)text->bytes, text->len, path, err);
+	if (!j || json_get_hex(j, "hash", hash, 32, path, err) != 0)
 		return err->code;
-	if (n > 0 && !begins_with(v->charter, n, hash))
-		return err_set(err, ERR_FORK, "%s: its charter is older than, or another than, the one "
-		               "this machine saw last (entry %llu)", v->url, (unsigned long long)n);
-	if (n == v->charter->n || !v->key)
-		return 0;
-	char hex[65];
-	buf_clear(seen);
-	if (vault_state_make(v, err) != 0 ||
-	    buf_printf(seen, err, "{\"hash\":\"%s\",\"n\":%llu}\n",
+	return json_get_u64(j, "n", INT64_MAX, n, path, err);
+}
+
+int vault_recall_charter(struct vault *v, struct err *err)
+{
+	return read_seen(v, &v->seen_n, v->seen_hash, err);
+}
+
+static bool begins_with(const struct charter *c, uint64_t n, const uint8_t hash[32])
+{
+	return n == 0 || (n <= c->n && memcmp(hash, c->hashes[n - 1], 32) == 0);
+}
+
+static int write_seen(const struct vault *v, struct err *err)
+{
+	char path[PATH_MAX], hex[65];
+	AUTO(buf) text = buf_new(4096, err);
+	if (!text || vault_state_make(v, err) != 0 ||
+	    buf_printf(text, err, "{\"hash\":\"%s\",\"n\":%llu}\n",
 	               hex_encode(hex, v->charter->hash, 32), (unsigned long long)v->charter->n) != 0)
 		return err->code;
-	return io_write_file(path, seen->bytes, seen->len, 0600, err);
+	snprintf(path, sizeof path, "%s/charter", v->state_dir);
+	return io_write_file(path, text->bytes, text->len, 0600, err);
+}
+
+/* The charter only grows: one that does not begin with what was seen before it was read is a rollback
+ * or a fork. What another process of this machine saw since may be newer, and stays. */
+int vault_remember_charter(struct vault *v, struct err *err)
+{
+	uint64_t n;
+	uint8_t hash[32];
+	if (!begins_with(v->charter, v->seen_n, v->seen_hash))
+		return err_set(err, ERR_FORK, "%s: its charter is older than, or another than, the one "
+		               "this machine saw last (entry %llu)", v->url, (unsigned long long)v->seen_n);
+	if (!v->state_dir || !v->key || v->seen_n == v->charter->n)
+		return 0;
+	if (read_seen(v, &n, hash, err) != 0 || (n < v->charter->n && write_seen(v, err) != 0))
+		return err->code;
+	v->seen_n = v->charter->n;
+	memcpy(v->seen_hash, v->charter->hash, 32);
+	return 0;
 }
 
 /* ---- appending ---- */

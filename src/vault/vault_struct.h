@@ -15,11 +15,15 @@ struct vault {
 	struct secret *recovery_sk, *psk;  /* after unlock */
 	struct secret *root_sk;            /* the same, where it was wanted */
 	bool keep_root;
+	uint64_t seen_n;                   /* the charter that this machine saw last; 0: none */
+	uint8_t seen_hash[32];
 	bool copies;                       /* storage is one of mirrors.h */
 	char id_text[33], short_id[10], fingerprint[TEXTS_FINGERPRINT_MAX];
 };
 
-/* Read the newest charter that verifies, and this machine's entry in it: vault_charter.c. */
+/* vault_charter.c. Recall what this machine saw last (before the charter is read: other processes see
+ * newer ones), read the newest that verifies, compare them (ERR_FORK) and remember the newer. */
+int vault_recall_charter(struct vault *v, struct err *err);
 int vault_read_charter(struct vault *v, struct err *err);
 int vault_remember_charter(struct vault *v, struct err *err);
 /* Find this machine's entry; where its key file is a request, take the psk from there. */
