@@ -10,7 +10,8 @@
 #include "holdfast/vault.h"
 
 static const struct option_spec options[] = {
-	[KEY_ROLE] = { "role", 0, "ROLES", "enroll: writer, drill, restorer, auditor or admin; several: a,b" },
+	[KEY_ROLE] = { "role", 0, "ROLES",
+	               "enroll: writer, drill, restorer, auditor, admin; several: a,b" },
 	[KEY_NAME] = { "name", 0, "NAME", "enroll, recover: what this machine is to be called" },
 	[KEY_YES] = { "yes", 'y', NULL, "accept: do not ask" },
 	[KEY_ALL] = { "all", 0, NULL, "grant: every store there is and will be" },
@@ -95,7 +96,8 @@ static int check_usage(const struct verb *v, const struct options *o, struct err
 	}
 	for (size_t i = 0; options[i].name; i++)
 		if (o->own[i] && !(v->takes & 1u << i)) {
-			err_set(err, ERR_INVALID, "key %s: --%s means nothing here", v->name, options[i].name);
+			err_set(err, ERR_INVALID, "key %s: --%s means nothing here", v->name,
+			        options[i].name);
 			return unfit(v, err);
 		}
 	return 0;
@@ -122,12 +124,12 @@ const struct command cmd_key = {
 	.usage = "enroll|accept|grant|list|show|recover [OPERANDS]",
 	.about = "  key enroll --role ROLES --name NAME   on a new machine: make its key, print a request\n"
 	         "  key accept REQUEST|-                  on an admin's: enter it in the charter\n"
-	         "  key grant NAME STORE|PATTERN...       let a drill or restorer read these stores without\n"
-	         "                                        the recovery code; --all: every store\n"
+	         "  key grant NAME STORE|PATTERN...       let a drill or restorer read these stores\n"
+	         "                                        without the recovery code; --all: every store\n"
 	         "  key list                              machines, roles and grants\n"
 	         "  key show [NAME]                       one of them (this one) in detail\n"
-	         "  key recover [--name NAME]             on a machine in place of a lost one: a writer's and\n"
-	         "                                        admin's key\n"
+	         "  key recover [--name NAME]             on a machine in place of a lost one: the key of\n"
+	         "                                        a writer and admin\n"
 	         "\n"
 	         "accept needs an admin's key here or the recovery code; for an admin, and for grant and\n"
 	         "recover, it must be the recovery code. Compare the fingerprints that are shown: the\n"

@@ -145,9 +145,9 @@ static void tell_abilities(const struct cli *cli)
 {
 	char text[VAULT_ABILITIES_MAX];
 	struct passphrase_source source = cli_passphrase_source(cli);
-	printf("%s%s\n", vault_abilities_text(cli->vault, text),
-	       passphrase_is_given(&source) ? "; a source of the recovery code is configured: with it, everything"
-	                                    : "");
+	const char *more = passphrase_is_given(&source)
+	                           ? "; a source of the recovery code is there: with it, everything" : "";
+	printf("%s%s\n", vault_abilities_text(cli->vault, text), more);
 }
 
 static int report(const struct status *s)

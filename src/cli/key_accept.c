@@ -68,7 +68,8 @@ static int tell_accepted(const struct cli *cli, const struct enrol_machine *m, s
 		return 0;
 	printf("%s is enrolled.\n", m->name);
 	if (m->roles & ROLES_READERS)
-		printf("It can read nothing yet. With the recovery code: holdfast key grant %s STORE\n", m->name);
+		printf("It can read nothing yet. With the recovery code: holdfast key grant %s STORE\n",
+		       m->name);
 	return 0;
 }
 

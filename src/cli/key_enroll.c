@@ -17,7 +17,8 @@ static int read_roles(const struct cli *cli, unsigned *roles, struct err *err)
 	const char *text = cli->options.own[KEY_ROLE];
 	if (!text || !cli->options.own[KEY_NAME]) {
 		err_set(err, ERR_INVALID, "--role and --name are needed");
-		return err_hint(err, "for example 'holdfast key enroll --role drill --name drill1 --vault URL'");
+		return err_hint(err, "for example 'holdfast key enroll --role drill --name drill1 "
+		                "--vault URL'");
 	}
 	if (roles_parse(text, roles))
 		return 0;

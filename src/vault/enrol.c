@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/hex.h"
 #include "holdfast/err.h"
+#include "vault/vault.h"
 #include "vault/vault_struct.h"
 
 enum { NUMBERED_MAX = 999 };

@@ -8,6 +8,7 @@
 #include "crypto/seal.h"
 #include "format/names.h"
 #include "holdfast/err.h"
+#include "vault/vault.h"
 #include "vault/vault_struct.h"
 
 struct granting {
@@ -162,8 +163,8 @@ static int find_machine(struct granting *g, const char *machine, struct err *err
 		return err_hint(err, "'holdfast key list' names them");
 	}
 	if (!(to->roles & ROLES_READERS)) {
-		err_set(err, ERR_INVALID, "%s has neither the role drill nor restorer: nothing can be granted to "
-		        "it", to->name);
+		err_set(err, ERR_INVALID, "%s has neither the role drill nor restorer: nothing can be "
+		        "granted to it", to->name);
 		return err_hint(err, "a machine that writes should not read; enrol another one for that");
 	}
 	/* before writers are told to seal to it */

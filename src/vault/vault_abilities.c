@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "holdfast/err.h"
+#include "vault/vault.h"
 #include "vault/vault_struct.h"
 
 bool vault_can_write(const struct vault *v)

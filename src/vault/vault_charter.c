@@ -9,6 +9,7 @@
 #include "format/names.h"
 #include "holdfast/err.h"
 #include "vault/storage.h"
+#include "vault/vault.h"
 #include "vault/vault_struct.h"
 
 /* ---- reading ---- */

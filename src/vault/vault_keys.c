@@ -10,6 +10,7 @@
 #include "format/names.h"
 #include "holdfast/err.h"
 #include "vault/storage.h"
+#include "vault/vault.h"
 #include "vault/vault_struct.h"
 
 static const char *recovery_object(const struct vault *v, char name[NAMES_MAX],

@@ -2,8 +2,15 @@
 #ifndef VAULT_STRUCT_H
 #define VAULT_STRUCT_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "format/charter.h"
+#include "vault/keyfile.h"
 #include "vault/texts.h"
-#include "vault/vault.h"
+
+struct backend;
+struct err;
 
 struct vault {
 	char *url, *state_dir;

@@ -289,7 +289,7 @@ print(hashlib.blake2b(bytes.fromhex(sys.argv[1]), digest_size=16, person=b"hf1.k
 	run -0 hf status
 	[[ $output == *"this machine is $(hostname) (admin, writer): it can write its own stores; can read nothing without the recovery code" ]]
 	run -0 with_pass status
-	[[ $output == *"a source of the recovery code is configured: with it, everything" ]]
+	[[ $output == *"a source of the recovery code is there: with it, everything" ]]
 	enrol drill1 drill,restorer
 	run -0 on drill1 status
 	[[ $output == *"this machine is drill1 (drill, restorer): it can write nothing; can read nothing without the recovery code" ]]

@@ -115,7 +115,8 @@ static struct keyfile *ask(struct place *p, const char *name)
 	struct err err;
 	struct charter_key pub;
 	assert_int_equal(unlink(p->path), 0);
-	struct keyfile *k = keyfile_new(p->vault, p->root_pk, p->recovery, NULL, ROLE_DRILL, name, &pub, &err);
+	struct keyfile *k = keyfile_new(p->vault, p->root_pk, p->recovery, NULL, ROLE_DRILL, name, &pub,
+	                                &err);
 	assert_non_null(k);
 	assert_int_equal(keyfile_store(k, p->dir, "file:///srv/vault", &err), 0);
 	return k;

@@ -472,7 +472,8 @@ static void key_objects_that_were_swapped_or_changed_are_refused(void **state)
 	put(v, names_key(of_crm, writer, crm, 1, recipient), b->bytes, b->len);
 	assert_int_equal(vault_open_epoch(v->vault, writer, crm, 1, &k, &err), ERR_CORRUPT);
 	assert_non_null(strstr(err.msg, of_crm));
-	assert_int_equal(vault_newest_epoch(v->vault, crm, 1, &epoch, pk, &whole, &granted, &err), ERR_CORRUPT);
+	assert_int_equal(vault_newest_epoch(v->vault, crm, 1, &epoch, pk, &whole, &granted, &err),
+	                 ERR_CORRUPT);
 	for (size_t i = 0; i < b->len; i += 5) {
 		b->bytes[i] ^= 1;
 		put(v, of_shop, b->bytes, b->len);
