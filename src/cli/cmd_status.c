@@ -141,12 +141,23 @@ static int look_at_copies(struct status *s, struct err *err)
 	return 0;
 }
 
+static void tell_abilities(const struct cli *cli)
+{
+	char text[VAULT_ABILITIES_MAX];
+	struct passphrase_source source = cli_passphrase_source(cli);
+	const char *more = passphrase_is_given(&source)
+	                           ? "; a source of the recovery code is there: with it, everything" : "";
+	printf("%s%s\n", vault_abilities_text(cli->vault, text), more);
+}
+
 static int report(const struct status *s)
 {
 	const struct options *o = &s->cli->options;
 	bool fine = s->late == 0 && s->away == 0;
 	if (!o->json && !(o->quiet && fine) && s->stores->n > 0)
 		table_print(s->table);
+	if (!o->json && !(o->quiet && fine))
+		tell_abilities(s->cli);
 	if (s->late > 0)
 		output_note("%zu cop%s late: 'holdfast copy --to NAME' brings what is missing", s->late,
 		            s->late == 1 ? "y is" : "ies are");
