@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/config_value.h"
+#include "cli/due.h"
 #include "cli/ini_guard.h"
 #include "cli/nearest.h"
 #include "cli/text.h"
@@ -60,6 +61,17 @@ static const struct config_key {
 	{ "timeout", CONFIG_STORE | CONFIG_VAULT, VALUE_DURATION },
 	{ "one-file-system", CONFIG_STORE, VALUE_BOOL },
 	{ "max-missing", CONFIG_STORE, VALUE_COUNT },
+	{ "every", CONFIG_STORE | CONFIG_DEFAULTS, VALUE_EVERY },
+	{ "at", CONFIG_STORE | CONFIG_DEFAULTS, VALUE_AT },
+	{ "rpo", CONFIG_STORE | CONFIG_DEFAULTS, VALUE_DURATION },
+	{ "log", CONFIG_RUN, VALUE_LOG },
+	{ "notify", CONFIG_RUN, VALUE_WEB },
+	{ "notify-file", CONFIG_RUN, VALUE_PATH },
+	{ "notify-command", CONFIG_RUN, VALUE_TEXT },
+	{ "notify-when", CONFIG_RUN, VALUE_WHEN },
+	{ "ping", CONFIG_RUN, VALUE_WEB },
+	{ "ping-file", CONFIG_RUN, VALUE_PATH },
+	{ "mail", CONFIG_RUN, VALUE_TEXT },
 	{ "rotate", CONFIG_STORE | CONFIG_DEFAULTS, VALUE_DURATION },
 	{ "rehash", CONFIG_STORE | CONFIG_DEFAULTS, VALUE_DURATION },
 	{ "full-every", CONFIG_STORE | CONFIG_DEFAULTS, VALUE_DURATION },
@@ -110,7 +122,13 @@ void config_free(struct config *c)
 
 static const char *kind_word(enum config_kind kind)
 {
-	return kind == CONFIG_VAULT ? "vault" : kind == CONFIG_STORE ? "store" : "defaults";
+	switch (kind) {
+	case CONFIG_VAULT: return "vault";
+	case CONFIG_STORE: return "store";
+	case CONFIG_RUN: return "run";
+	case CONFIG_DEFAULTS: break;
+	}
+	return "defaults";
 }
 
 /* "[store crm]", for messages */
@@ -124,13 +142,14 @@ static const char *title(const struct config_section *s, char out[64])
 static int parse_title(const struct ini_place *at, const char *text, enum config_kind *kind,
                        const char **name, struct err *err)
 {
-	static const char *const words[] = { "vault", "store", "defaults", NULL };
+	static const char *const words[] = { "vault", "store", "defaults", "run", NULL };
 	char word[16];
 	size_t len = strcspn(text, " \t");
 	snprintf(word, sizeof word, "%.*s", (int)len, text);
 	*name = text + len + strspn(text + len, " \t");
 	*kind = strcmp(word, "vault") == 0 ? CONFIG_VAULT : strcmp(word, "store") == 0 ? CONFIG_STORE
-	        : strcmp(text, "defaults") == 0 ? CONFIG_DEFAULTS : 0;
+	        : strcmp(text, "defaults") == 0 ? CONFIG_DEFAULTS
+	        : strcmp(text, "run") == 0 ? CONFIG_RUN : 0;
 	if (*kind == CONFIG_STORE && !**name) {
 		err_set(err, ERR_INVALID, "%s:%u: [store] needs a name", at->file, at->line);
 		return err_hint(err, "for example [store crm]");
@@ -140,7 +159,7 @@ static int parse_title(const struct ini_place *at, const char *text, enum config
 	err_set(err, ERR_INVALID, "%s:%u: unknown section [%s]", at->file, at->line, text);
 	const char *near = nearest_of(word, words);
 	return near ? err_hint(err, "did you mean [%s%s%s]?", near, **name ? " " : "", *name)
-	            : err_hint(err, "known: [vault], [vault NAME], [defaults], [store NAME]");
+	            : err_hint(err, "known: [vault], [vault NAME], [defaults], [store NAME], [run]");
 }
 
 bool config_name_ok(const char *name)
@@ -211,7 +230,8 @@ static int unknown_key(const struct ini_place *at, const struct config_section *
 	const struct config_key *elsewhere = key_find(key);
 	if (elsewhere)
 		return err_hint(err, "'%s' belongs into a [%s] section", key,
-		                elsewhere->kinds & CONFIG_VAULT ? "vault" : "store");
+		                elsewhere->kinds & CONFIG_VAULT ? "vault"
+		                : elsewhere->kinds & CONFIG_RUN ? "run" : "store");
 	return err_hint(err, "the known keys are in holdfast.conf(5)");
 }
 
@@ -324,13 +344,42 @@ static int complete_store(const struct config_section *s, struct err *err)
 	return config_name_ok(config_store_name(s)) ? 0 : bad_name(&at, config_store_name(s), err);
 }
 
+/* The slots between the days of `at` would be on other days. */
+static int complete_times(const struct config *c, const struct config_section *s, struct err *err)
+{
+	struct due due;
+	char shown[64];
+	config_store_due(c, s, &due);
+	if (due.every_s >= 86400 || due.at.days == DUE_DAYS_ALL)
+		return 0;
+	err_set(err, ERR_INVALID, "%s:%u: %s is 'every' %s, and 'at' %s names days", s->file, s->line,
+	        title(s, shown), config_get(c, s, "every"), config_get(c, s, "at"));
+	return err_hint(err, "leave the days away, or make 'every' a day");
+}
+
+/* A secret address in the configuration and in a file: which one counts would be a guess. */
+static int complete_run(const struct config_section *s, struct err *err)
+{
+	static const char *const pairs[][2] = { { "notify", "notify-file" }, { "ping", "ping-file" } };
+	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+		const struct config_entry *file = entry_find(s, pairs[i][1]);
+		if (file && entry_find(s, pairs[i][0]))
+			return err_set(err, ERR_INVALID, "%s:%u: '%s' and '%s' exclude each other", s->file,
+			               file->line, pairs[i][0], pairs[i][1]);
+	}
+	return 0;
+}
+
 int config_complete(const struct config *c, struct err *err)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		const struct config_section *s = &c->sections[i];
 		if (s->kind == CONFIG_VAULT && !entry_find(s, "url"))
 			return missing_key(s, "url", err);
-		if (s->kind == CONFIG_STORE && complete_store(s, err) != 0)
+		if (s->kind == CONFIG_STORE &&
+		    (complete_store(s, err) != 0 || complete_times(c, s, err) != 0))
+			return err->code;
+		if (s->kind == CONFIG_RUN && complete_run(s, err) != 0)
 			return err->code;
 	}
 	return 0;
@@ -371,6 +420,22 @@ const char *config_store_name(const struct config_section *s)
 {
 	const struct config_entry *name = entry_find(s, "name");
 	return name ? name->value : s->name;
+}
+
+void config_store_due(const struct config *c, const struct config_section *s, struct due *out)
+{
+	const char *at = config_get(c, s, "at");
+	*out = DUE_DEFAULT;
+	if (at)
+		due_parse_at(at, &out->at);
+	if (config_get(c, s, "every"))
+		out->every_s = config_get_number(c, s, "every");
+}
+
+const char *config_run_value(const struct config *c, const char *key)
+{
+	const struct config_section *s = config_find(c, CONFIG_RUN, "");
+	return s ? config_get(c, s, key) : NULL;
 }
 
 static void source_options(const struct config *c, const struct config_section *s,

@@ -14,9 +14,10 @@
 #include "base/scope.h"
 
 struct backup_store;
+struct due;
 struct err;
 
-enum config_kind { CONFIG_VAULT = 1, CONFIG_DEFAULTS = 2, CONFIG_STORE = 4 };
+enum config_kind { CONFIG_VAULT = 1, CONFIG_DEFAULTS = 2, CONFIG_STORE = 4, CONFIG_RUN = 8 };
 
 struct config_entry {
 	const char *key;         /* of the table of known keys */
@@ -26,7 +27,7 @@ struct config_entry {
 
 struct config_section {
 	enum config_kind kind;
-	char *name;              /* "" for [vault] and [defaults] */
+	char *name;              /* "" for [vault], [defaults] and [run] */
 	char *file;
 	unsigned line;
 	struct config_entry *entries;
@@ -61,6 +62,12 @@ uint64_t config_get_number(const struct config *c, const struct config_section *
 /* The store's name, or its template if its path is a pattern. */
 const char *config_store_name(const struct config_section *s);
 bool config_store_is_fleet(const struct config_section *s);
+
+/* When it is to be backed up: `at` and `every`. */
+void config_store_due(const struct config *c, const struct config_section *s, struct due *out);
+
+/* A value of [run], or NULL. */
+const char *config_run_value(const struct config *c, const char *key);
 
 /* What backup_run wants to know of a store; strings stay the section's, name and path the caller's. */
 void config_backup_store(const struct config *c, const struct config_section *s, const char *name,
