@@ -176,10 +176,13 @@ static json_t *find(const struct outcomes *o, const char *kind, const char *name
 	return key ? json_object_get(json_object_get(o->vault, "done"), json_string_value(key)) : NULL;
 }
 
+/* What is larger was not written by us, and could overflow. */
+static const json_int_t number_max = INT64_C(1) << 53;
+
 static int64_t number(const json_t *j, const char *key)
 {
 	json_int_t n = json_integer_value(json_object_get(j, key));
-	return n > 0 ? (int64_t)n : 0;
+	return n > 0 && n <= number_max ? (int64_t)n : 0;
 }
 
 void outcomes_get(const struct outcomes *o, const char *kind, const char *name, struct outcome *out)

@@ -145,8 +145,10 @@ static const char strict_system[] =
 
 static int put_families(const struct units *u, struct buf *out, struct err *err)
 {
-	return buf_printf(out, err, "RestrictAddressFamilies=AF_UNIX%s\n",
-	                  u->needs->network ? " AF_INET AF_INET6 AF_NETLINK" : "");
+	if (u->needs->network)
+		return buf_printf(out, err, "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK\n");
+	return buf_printf(out, err, "RestrictAddressFamilies=AF_UNIX\n%s",
+	                  u->options.user ? "" : "PrivateNetwork=yes\n");
 }
 
 static int put_writable(const struct units *u, struct buf *out, struct err *err)

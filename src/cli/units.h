@@ -20,7 +20,7 @@ struct turns;
 struct units;
 
 /* The first line of every file that is ours begins so. */
-#define UNITS_MARK "# Written by 'holdfast schedule install'"
+#define UNITS_MARK "# Written by holdfast schedule install"
 
 struct units_options {
 	bool user;              /* for the manager of a user, not of the system */

@@ -106,8 +106,30 @@ copied_vault() {
 	grep -q '^holdfast_store_last_success_timestamp_seconds{store="crm"} 1' "$T/m.prom"
 }
 
+# check_metrics FILE: each metric has HELP, TYPE and then all its samples, each sample once
+check_metrics() {
+	python3 - "$1" <<-'END'
+		import re, sys
+		seen, kinds, last = set(), {}, None
+		for line in open(sys.argv[1], encoding="utf-8"):
+		    assert line.endswith("\n"), line
+		    if m := re.fullmatch(r"# HELP (holdfast_[a-z_]+) [A-Z0-9][^\\]*\.\n", line):
+		        assert m[1] not in kinds, line
+		        last = m[1]
+		    elif m := re.fullmatch(r"# TYPE (\S+) (gauge)\n", line):
+		        assert m[1] == last, line
+		        kinds[last] = m[2]
+		    else:
+		        m = re.fullmatch(r'(\w+)((?:\{(?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)+\})?) -?[0-9]+\n', line)
+		        assert m and m[1] == last and last in kinds and m[1] + m[2] not in seen, line
+		        seen.add(m[1] + m[2])
+		assert len(seen) >= 12
+	END
+	# the real judge, where it is installed
+	! command -v promtool >/dev/null || [ -z "$(promtool check metrics <"$1" 2>&1)" ]
+}
+
 @test "metrics are what Prometheus wants, replaced whole, readable for all" {
-	command -v promtool >/dev/null || skip "no promtool"
 	copied_vault
 	mkdir "$T/odd"
 	database "$T/odd/a\"b\\c.db" 5
@@ -115,8 +137,7 @@ copied_vault() {
 	printf '[defaults]\nrpo = 26h\n' >>"$CONF"
 	hf backup -q --full crm
 	run -5 hf status -q --prometheus "$T/m.prom"
-	run -0 promtool check metrics <"$T/m.prom"
-	[ -z "$output" ]
+	check_metrics "$T/m.prom"
 	[ "$(stat -c %a "$T/m.prom")" = 644 ]
 	grep -q '^holdfast_store_rpo_seconds{store="crm"} 93600$' "$T/m.prom"
 	grep -q '^holdfast_store_overdue{store="crm"} 0$' "$T/m.prom"
