@@ -180,8 +180,9 @@ const struct command cmd_log = {
 	.name = "log",
 	.summary = "what was run on this machine",
 	.usage = "[STORE|PATTERN...] [--since T] [--run ID]",
-	.about = "List the backups and runs of this machine, oldest first: each run in a line, with its failures; with\n"
-	         "stores named (or -v), what befell each. The record lies in the state folder.\n",
+	.about = "List the backups and runs of this machine, oldest first: each in a line, with its\n"
+	         "failures; with stores named (or -v, or --run), what befell each. The record lies in the\n"
+	         "state folder.\n",
 	.options = options,
 	.run = run,
 };

@@ -213,7 +213,8 @@ static int print(struct duty_run *r, struct err *err)
 	if (!head || !rest || run_text_head(r, head, err) != 0 || run_text_rest(r, rest, err) != 0)
 		return err->code;
 	if (o->json) {
-		const char *text = buf_append(head, rest->bytes, rest->len, err) == 0 ? buf_text(head, err) : NULL;
+		int rc = buf_append(head, rest->bytes, rest->len, err);
+		const char *text = rc == 0 ? buf_text(head, err) : NULL;
 		return text ? output_json(run_news_object(r, text), err) : err->code;
 	}
 	fwrite(head->bytes, 1, head->len, stdout);

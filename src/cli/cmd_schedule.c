@@ -347,10 +347,10 @@ const struct command cmd_schedule = {
 	.name = "schedule",
 	.summary = "let a timer or cron do what is due",
 	.usage = "[show | install [--cron] [--delay T] | remove]",
-	.about = "show (the default): when each store is due, and what runs 'holdfast run'. install: write a\n"
-	         "service, a timer and a mail unit for systemd, or with --cron a file for cron, from 'every'\n"
-	         "and 'at' of the configuration; repeat it when these change. remove: take them away again.\n"
-	         "Files that are not ours are left alone. -n prints what would be written.\n",
+	.about = "show (the default): when each store is due, and what runs 'holdfast run'. install: write\n"
+	         "a service, a timer and a mail unit for systemd, or with --cron a file for cron, from\n"
+	         "'every' and 'at' of the configuration; repeat it when these change. remove: take them\n"
+	         "away again. Files that are not ours are left alone. -n prints what would be written.\n",
 	.options = options,
 	.changes = true,
 	.run = run,

@@ -47,10 +47,10 @@ const struct command cmd_status = {
 	.summary = "how old the newest snapshots and their copies are",
 	.usage = "[STORE|PATTERN...] [--prometheus FILE]",
 	.about = "Tell the newest snapshot of the named stores, or of all, and hold its age against 'rpo',\n"
-	         "or where none is set against the schedule: late is what missed a whole turn. A copy is late\n"
-	         "where the first vault has a newer snapshot. With -v fleets are unfolded, and keys' epochs\n"
-	         "shown. Exit status 5: a store is overdue; 4: a copy is late, or a vault could not be\n"
-	         "looked at.\n",
+	         "or where none is set against the schedule: late is what missed a whole turn. A copy is\n"
+	         "late where the first vault has a newer snapshot. With -v fleets are unfolded, and keys'\n"
+	         "epochs shown. Exit status 5: a store is overdue; 4: a copy is late, or a further vault\n"
+	         "could not be looked at.\n",
 	.options = options,
 	.run = run,
 };

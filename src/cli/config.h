@@ -35,6 +35,8 @@ struct config_section {
 	char **exclude;          /* NULL-terminated, or NULL */
 };
 
+enum { CONFIG_TITLE_MAX = 64 };
+
 struct config {
 	char *path;              /* of the main file; NULL if there is none */
 	struct config_section *sections;
@@ -50,6 +52,15 @@ AUTO_FREE(config);
  * config_complete. ERR_INVALID with file:line, ERR_NOMEM. */
 int config_add(struct config *c, const char *file, const char *text, size_t len, struct err *err);
 int config_complete(const struct config *c, struct err *err);
+
+/* What the section itself says; NULL if nothing. */
+const struct config_entry *config_entry_of(const struct config_section *s, const char *key);
+
+/* "[store crm]", for messages. */
+const char *config_title(const struct config_section *s, char out[CONFIG_TITLE_MAX]);
+
+/* ERR_INVALID saying what a store may be called. */
+int config_bad_name(const char *file, unsigned line, const char *name, struct err *err);
 
 /* NULL if it is not there. */
 const struct config_section *config_find(const struct config *c, enum config_kind kind,

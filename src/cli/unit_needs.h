@@ -11,7 +11,7 @@ struct cli;
 struct err;
 
 struct unit_needs {
-	const char *commands;    /* the key of a command of the configuration, which may do anything; or NULL */
+	const char *commands;    /* what names a command, which may do anything; NULL: nothing does */
 	bool network;
 	bool other_users;        /* dumps run as somebody else */
 	bool writes_others;      /* into folders of other users */

@@ -86,9 +86,10 @@ int units_word(struct buf *out, const char *text, bool in_command, struct err *e
 		return err->code;
 	for (const char *p = text; *p; p++) {
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			return err_set(err, ERR_INVALID, "schedule: a unit cannot hold control characters: %s",
-			               text);
-		char prefix = *p == '"' || *p == '\\' ? '\\' : *p == '%' ? '%' : *p == '$' && in_command ? '$' : 0;
+			return err_set(err, ERR_INVALID,
+			               "schedule: a unit cannot hold control characters: %s", text);
+		char prefix = *p == '"' || *p == '\\' ? '\\'
+		              : *p == '%' || (*p == '$' && in_command) ? *p : 0;
 		if ((prefix && buf_append(out, &prefix, 1, err) != 0) || buf_append(out, p, 1, err) != 0)
 			return err->code;
 	}
@@ -156,7 +157,8 @@ static int put_writable(const struct units *u, struct buf *out, struct err *err)
 	for (size_t i = 0; i < u->needs->n_writable; i++) {
 		/* '-': a disk that is away must not keep the others from being backed up */
 		if (buf_printf(out, err, "ReadWritePaths=-") != 0 ||
-		    units_word(out, u->needs->writable[i], false, err) != 0 || buf_printf(out, err, "\n") != 0)
+		    units_word(out, u->needs->writable[i], false, err) != 0 ||
+		    buf_printf(out, err, "\n") != 0)
 			return err->code;
 	}
 	return 0;
@@ -179,18 +181,24 @@ static int put_strict_system(const struct units *u, struct buf *out, struct err 
 	return put_capabilities(u, out, err);
 }
 
+static int put_loose(const struct units *u, struct buf *out, struct err *err)
+{
+	if (buf_printf(out, err, "# %s: who knows what that needs? So less is forbidden here.\n",
+	               u->needs->commands) != 0)
+		return err->code;
+	if (u->options.user)
+		return 0;
+	if (buf_printf(out, err, "%sProtectSystem=full\n", modest_system) != 0)
+		return err->code;
+	return put_writable(u, out, err);
+}
+
 static int put_sandbox(const struct units *u, struct buf *out, struct err *err)
 {
 	if (buf_printf(out, err, "%s", modest) != 0)
 		return err->code;
-	if (u->needs->commands) {
-		if (buf_printf(out, err, "# %s runs what the configuration says, so that less can be forbidden\n",
-		               u->needs->commands) != 0)
-			return err->code;
-		return u->options.user ? 0
-		       : buf_printf(out, err, "%sProtectSystem=full\n", modest_system) != 0 ? err->code
-		       : put_writable(u, out, err);
-	}
+	if (u->needs->commands)
+		return put_loose(u, out, err);
 	if (buf_printf(out, err, "%s", strict) != 0 || put_families(u, out, err) != 0)
 		return err->code;
 	return u->options.user ? 0 : put_strict_system(u, out, err);
@@ -278,7 +286,8 @@ int units_crontab(const struct units *u, struct buf *out, struct err *err)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	int rc = buf_printf(out, err, "%s --cron; repeating that replaces this file.\n"
 	                    "# mails only on trouble; what was missed is caught up after a start\n"
-	                    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n", UNITS_MARK);
+	                    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n",
+	                    UNITS_MARK);
 	if (rc == 0 && u->mail)
 		rc = buf_printf(out, err, "MAILTO=%s\n", u->mail);
 	if (rc == 0)

@@ -104,7 +104,7 @@ MAIL=etc/systemd/system/holdfast-mail.service
 	command -v systemd-analyze >/dev/null || skip "no systemd-analyze"
 	odd="$T/a b%h'\"\$x"
 	mkdir "$odd"
-	cp "$BATS_TEST_DIRNAME/../../build/holdfast" "$odd/holdfast"
+	cp "$HOLDFAST" "$odd/holdfast"
 	CONF="$odd/holdfast.conf"
 	printf '[vault]\nurl = file://%s\nstate = %s/state\nkeys = %s/keys\n' "$V" "$T" "$T" >"$CONF"
 	new_vault

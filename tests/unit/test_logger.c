@@ -118,8 +118,8 @@ static void a_file_is_appended_to_and_private(void **state)
 	for (int i = 1; i <= 2; i++) {
 		char rest[100] = "", want[100];
 		assert_non_null(fgets(got, sizeof got, f));
-		assert_int_equal(sscanf(got, "%d-%*d-%*dT%*d:%*d:%*d+%2d%2d %99[^\n]", &year, &hours, &minutes,
-		                        rest), 4);
+		assert_int_equal(sscanf(got, "%d-%*d-%*dT%*d:%*d:%*d+%2d%2d %99[^\n]", &year, &hours,
+		                        &minutes, rest), 4);
 		assert_int_equal(hours, 8);
 		snprintf(want, sizeof want, "holdfast[8f21c03a]: line %d", i);
 		assert_string_equal(rest, want);

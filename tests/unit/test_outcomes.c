@@ -145,7 +145,8 @@ static void odd_contents_are_as_good_as_none(void **state)
 	struct outcome got;
 	static const char odd[] =
 		"{\"format\":1,\"vaults\":{\"000102030405060708090a0b0c0d0e0f\":{\"url\":7,\"done\":{"
-		"\"backup/crm\":{\"good\":\"x\",\"tried\":-4,\"failures\":9223372036854775807},\"backup/x\":3}}}}";
+		"\"backup/crm\":{\"good\":\"x\",\"tried\":-4,\"failures\":9223372036854775807},"
+		"\"backup/x\":3}}}}";
 	AUTO(outcomes) o = outcomes_parse(odd, strlen(odd), &err);
 	assert_non_null(o);
 	assert_int_equal(outcomes_of_vault(o, id, url, &err), 0);
