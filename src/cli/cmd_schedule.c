@@ -99,19 +99,13 @@ static int install_part(const struct cli *cli, const struct units *u, size_t i, 
 static int check_foreign(const struct cli *cli, bool cron, struct err *err)
 {
 	const struct schedule_place at = place_of(&cli->options);
-	for (size_t i = 0; i < PARTS_N && !cli->options.own[FORCE]; i++) {
+	for (size_t i = 0; i < PARTS_N; i++) {
 		char path[PATH_MAX];
 		enum schedule_found found;
-		if (parts[i].cron != cron)
-			continue;
-		if (schedule_file_path(&at, parts[i].file, path, err) != 0 ||
-		    schedule_file_look(path, &found, err) != 0)
+		if (parts[i].cron == cron &&
+		    (schedule_file_path(&at, parts[i].file, path, err) != 0 ||
+		     schedule_file_check(path, cli->options.own[FORCE] != NULL, &found, err) != 0))
 			return err->code;
-		if (found != SCHEDULE_FOREIGN)
-			continue;
-		err_set(err, ERR_EXISTS, "%s: was not written by 'holdfast schedule'; nothing was changed",
-		        path);
-		return err_hint(err, "look at it; --force replaces it");
 	}
 	return 0;
 }

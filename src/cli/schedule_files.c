@@ -58,7 +58,7 @@ int schedule_file_look(const char *path, enum schedule_found *found, struct err 
 	return 0;
 }
 
-static int refuse_foreign(const char *path, bool force, enum schedule_found *found, struct err *err)
+int schedule_file_check(const char *path, bool force, enum schedule_found *found, struct err *err)
 {
 	if (schedule_file_look(path, found, err) != 0)
 		return err->code;
@@ -78,7 +78,7 @@ static int make_parent(const char *path, struct err *err)
 int schedule_file_write(const char *path, const void *text, size_t len, bool force, struct err *err)
 {
 	enum schedule_found found;
-	if (refuse_foreign(path, force, &found, err) != 0 || make_parent(path, err) != 0)
+	if (schedule_file_check(path, force, &found, err) != 0 || make_parent(path, err) != 0)
 		return err->code;
 	return io_write_file(path, text, len, 0644, err);
 }
@@ -87,7 +87,7 @@ int schedule_file_remove(const char *path, bool force, bool *removed, struct err
 {
 	enum schedule_found found;
 	*removed = false;
-	if (refuse_foreign(path, force, &found, err) != 0)
+	if (schedule_file_check(path, force, &found, err) != 0)
 		return err->code;
 	if (found == SCHEDULE_NONE)
 		return 0;

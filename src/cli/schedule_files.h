@@ -25,6 +25,9 @@ enum schedule_found { SCHEDULE_NONE, SCHEDULE_OURS, SCHEDULE_FOREIGN };
 /* Is there a file, and did we write it? ERR_DENIED, ERR_IO. */
 int schedule_file_look(const char *path, enum schedule_found *found, struct err *err);
 
+/* ERR_EXISTS if there is a file that is not ours, unless `force`; *found is set then too. */
+int schedule_file_check(const char *path, bool force, enum schedule_found *found, struct err *err);
+
 /* Write it, mode 0644. ERR_EXISTS for one that is not ours, unless `force`. */
 int schedule_file_write(const char *path, const void *text, size_t len, bool force, struct err *err);
 

@@ -98,7 +98,12 @@ int units_word(struct buf *out, const char *text, bool in_command, struct err *e
 
 static int put_command(const struct units *u, struct buf *out, struct err *err)
 {
-	if (buf_printf(out, err, "ExecStart=") != 0 || units_word(out, u->program, true, err) != 0 ||
+	/* systemd replaces no variables in the program's path, and refuses these in it */
+	if (strpbrk(u->program, "\"'\\")) {
+		err_set(err, ERR_INVALID, "schedule: systemd runs no program of this name: %s", u->program);
+		return err_hint(err, "put it where no quotes are in its path");
+	}
+	if (buf_printf(out, err, "ExecStart=") != 0 || units_word(out, u->program, false, err) != 0 ||
 	    buf_printf(out, err, " -c ") != 0 || units_word(out, u->config, true, err) != 0)
 		return err->code;
 	/* the journal has the run's own lines then */

@@ -104,15 +104,22 @@ MAIL=etc/systemd/system/holdfast-mail.service
 	command -v systemd-analyze >/dev/null || skip "no systemd-analyze"
 	odd="$T/a b%h'\"\$x"
 	mkdir "$odd"
-	cp "$HOLDFAST" "$odd/holdfast"
 	CONF="$odd/holdfast.conf"
 	printf '[vault]\nurl = file://%s\nstate = %s/state\nkeys = %s/keys\n' "$V" "$T" "$T" >"$CONF"
 	new_vault
 	printf '[store crm]\ntype = files\npath = %s\n' "$T" >>"$CONF"
-	"$odd/holdfast" -c "$CONF" schedule install -q --root "$T/root" >/dev/null
+	hf schedule install -q --root "$T/root" >/dev/null
 	run -0 systemd-analyze verify --man=no "$T/root/$SERVICE"
 	[ -z "$output" ]
-	"$odd/holdfast" -c "$CONF" schedule install -q --cron --root "$T/root"
+	# as systemd reads it: quotes, %% and $$ undone
+	python3 - "$T/root/$SERVICE" "$CONF" <<-'END'
+		import re, sys
+		line = re.search(r"^ExecStart=(.*)$", open(sys.argv[1]).read(), re.M).group(1)
+		words = [re.sub(r"\\\\(.)", r"\1", w[1:-1]) if w[0] == '"' else w
+		         for w in re.findall(r'"(?:[^"\\]|\\.)*"|\S+', line)]
+		assert words[2].replace("%%", "%").replace("$$", "$").replace('\\"', '"') == sys.argv[2], words
+	END
+	hf schedule install -q --cron --root "$T/root"
 	# what cron hands to the shell: behind the sixth field, \% being %
 	line=$(grep '^15 2 ' "$T/root/etc/cron.d/holdfast" | sed 's/^\([^ ]* \)\{6\}//; s/\\%/%/g')
 	run -0 sh -c "$line -n"
@@ -142,7 +149,7 @@ MAIL=etc/systemd/system/holdfast-mail.service
 	echo '[Timer]' >"$T/root/$TIMER"
 	run -1 --separate-stderr hf schedule install --root "$T/root"
 	expect_message "$T/root/$TIMER: was not written by 'holdfast schedule'; nothing was changed" \
-		"look at it; --force replaces it"
+		"look at it; --force goes on all the same"
 	[ ! -e "$T/root/$SERVICE" ]
 	[ "$(cat "$T/root/$TIMER")" = '[Timer]' ]
 	run -1 hf schedule remove --root "$T/root"
