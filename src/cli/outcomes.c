@@ -1,6 +1,5 @@
 #include "cli/outcomes.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "cli/output.h"
+#include "cli/run_lock.h"
 #include "holdfast/err.h"
 
 enum { FORMAT = 1, FILE_MAX_BYTES = 64 << 20, KEY_MAX = 400 };
@@ -90,17 +90,10 @@ static struct outcomes *read_file(const char *path, bool *lost, struct err *err)
 
 static int take_lock(const char *state_dir, struct err *err)
 {
-	char path[PATH_MAX];
-	if (snprintf(path, sizeof path, "%s/outcomes.lock", state_dir) >= PATH_MAX)
-		return err_set(err, ERR_LIMIT, "path is too long: %.100s...", state_dir);
-	if (io_make_dirs(state_dir, 0700, err) != 0)
-		return err->code;
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_sys(err, "%s", path);
-	if (flock(fd, LOCK_EX) == 0)
+	int fd = run_lock_open(state_dir, "outcomes.lock", err);
+	if (fd < 0 || flock(fd, LOCK_EX) == 0)
 		return fd;
-	err_sys(err, "%s", path);
+	err_sys(err, "%s/outcomes.lock", state_dir);
 	io_drop(&fd);
 	return err->code;
 }
