@@ -121,8 +121,9 @@ MAIL=etc/systemd/system/holdfast-mail.service
 		assert re.sub(r"[%$](.)", plain, words[2]).replace('\\"', '"') == sys.argv[2], words
 	END
 	hf schedule install -q --cron --root "$T/root"
-	# what cron hands to the shell: behind the sixth field, \% being %
-	line=$(grep '^15 2 ' "$T/root/etc/cron.d/holdfast" | sed 's/^\([^ ]* \)\{6\}//; s/\\%/%/g')
+	# what cron hands to the shell: behind the sixth field up to a %, \% being %
+	line=$(grep '^15 2 ' "$T/root/etc/cron.d/holdfast" |
+		sed 's/^\([^ ]* \)\{6\}//; s/\\%/\x01/g; s/%.*//; s/\x01/%/g')
 	run -0 sh -c "$line -n"
 	[ "$output" = "backup  crm, for the first time" ]
 }
