@@ -37,6 +37,9 @@ struct keyfile *keyfile_new(const uint8_t vault[16], const uint8_t root[32],
 void keyfile_free(struct keyfile *k);
 AUTO_FREE(keyfile);
 
+/* The key that signs what drills found (SIGN_SECRET_BYTES). NULL with ERR_NOMEM. */
+struct secret *keyfile_report_key(const struct keyfile *k, struct err *err);
+
 /* Write to dir (made with mode 0700 if absent). ERR_EXISTS if there is one for this vault. */
 int keyfile_store(const struct keyfile *k, const char *dir, const char *url, struct err *err);
 
