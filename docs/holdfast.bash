@@ -35,6 +35,7 @@ _holdfast_options()
 	check) echo "$common --read-data --read-data-subset --as-of" ;;
 	copy) echo "$common --to --as-of --dry-run" ;;
 	log) echo "$common --since" ;;
+	ledger) echo "$common --since --key --against --snapshot --as-of" ;;
 	rescue) echo "$common --to --as-of" ;;
 	snapshots | ls | diff | stats) echo "$common --as-of" ;;
 	*) echo "$common" ;;
@@ -43,7 +44,7 @@ _holdfast_options()
 
 _holdfast()
 {
-	local commands='init add backup snapshots ls restore dump diff check copy stats log rescue status vault version help'
+	local commands='init add backup snapshots ls restore dump diff check copy stats log rescue status ledger vault version help'
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word
 	COMPREPLY=()
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
