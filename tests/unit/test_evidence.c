@@ -116,9 +116,11 @@ static void debians_tools_say_the_same_through_verify_txt(void **state)
 	shell_said(lab.s.dir, said);
 	if (rc != 0)
 		fail_msg("%d: %s", rc, said);
-	static const char *const lines[] = { "ok      keys", "ok      list", "ok      files", "ok      report",
-	                                     "ok      checkpoint", "ok      entry", "ok      approval: by m.li@",
-	                                     "ok      timestamp", "ALL CHECKS PASSED", "verdict: passed" };
+	static const char *const lines[] = {
+		"ok      keys", "ok      list", "ok      files", "ok      report", "ok      checkpoint",
+		"ok      entry", "ok      approval: by m.li@", "ok      timestamp", "ALL CHECKS PASSED",
+		"verdict: passed",
+	};
 	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
 		assert_non_null(strstr(said, lines[i]));
 	/* the copy in the folder does as well */
@@ -155,8 +157,8 @@ static void other_keys_are_found(void **state)
 {
 	(void)state;
 	assert_found("printf 'untrusted comment: x\\n' >drill.pub", EVIDENCE_ABOUT_KEYS, "keys");
-	assert_found("openssl genpkey -algorithm ed25519 | openssl pkey -pubout >log.pem", EVIDENCE_ABOUT_KEYS,
-	             "keys");
+	assert_found("openssl genpkey -algorithm ed25519 | openssl pkey -pubout >log.pem",
+	             EVIDENCE_ABOUT_KEYS, "keys");
 }
 
 static void evidence_of_an_own_key_is_found(void **state)
@@ -367,6 +369,20 @@ static void a_report_that_the_log_does_not_hold_is_found(void **state)
 	                             ABOUT(REPORT), "comment is not that of this report");
 }
 
+static void a_detail_of_another_drill_is_found(void **state)
+{
+	struct err err;
+	struct evidence_result r;
+	(void)state;
+	AUTO(evidence_folder) f = evidence_folder_read(lab.out, &err);
+	f->files[FILE_DETAIL]->bytes[40] ^= 1;
+	sign_again(f, "drill:d1000000000000000000000000000000\tapproved:1772452800");
+	assert_int_equal(evidence_judge(f, NULL, &r, &err), 0);
+	assert_int_equal(r.checks[EVIDENCE_ABOUT_FILES].state, EVIDENCE_OK);
+	assert_int_equal(r.checks[EVIDENCE_ABOUT_REPORT].state, EVIDENCE_FAILED);
+	assert_non_null(strstr(r.checks[EVIDENCE_ABOUT_REPORT].said, "another drill"));
+}
+
 static void an_entry_that_the_log_does_not_hold_is_found(void **state)
 {
 	(void)state;
@@ -555,6 +571,7 @@ int main(void)
 		cmocka_unit_test(every_flipped_byte_of_every_file_is_found),
 		cmocka_unit_test(verify_txt_finds_flipped_bytes_too),
 		cmocka_unit_test(a_report_that_the_log_does_not_hold_is_found),
+		cmocka_unit_test(a_detail_of_another_drill_is_found),
 		cmocka_unit_test(an_entry_that_the_log_does_not_hold_is_found),
 		cmocka_unit_test(a_proof_of_something_else_is_found),
 		cmocka_unit_test(a_checkpoint_of_another_log_is_found),
