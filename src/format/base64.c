@@ -17,3 +17,9 @@ bool base64_decode(uint8_t *out, size_t cap, const char *text, size_t len, size_
 	return sodium_base642bin(out, cap, text, len, NULL, got, &end,
 	                         sodium_base64_VARIANT_ORIGINAL) == 0 && end == text + len;
 }
+
+bool base64_decode_all(void *out, size_t len, const char *text, size_t text_len)
+{
+	size_t got;
+	return base64_decode(out, len, text, text_len, &got) && got == len;
+}

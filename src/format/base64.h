@@ -14,4 +14,7 @@ const char *base64_encode(char out[BASE64_TEXT_MAX], const void *data, size_t le
 /* False if it is not that, or more than cap bytes. */
 bool base64_decode(uint8_t *out, size_t cap, const char *text, size_t len, size_t *got);
 
+/* True if the text is exactly len bytes. */
+bool base64_decode_all(void *out, size_t len, const char *text, size_t text_len);
+
 #endif

@@ -45,15 +45,28 @@ static int derive_keys(struct keyfile *k, struct err *err)
 	return 0;
 }
 
-static int signing_public(uint8_t pk[32], const struct keyfile *k, const char *label,
-                          struct err *err)
+static struct secret *signing_key(uint8_t pk[32], const struct keyfile *k, const char *label,
+                                  struct err *err)
 {
 	AUTO(secret) seed = secret_derive(k->seed->bytes, label, err);
 	AUTO(secret) sk = secret_new(SIGN_SECRET_BYTES, err);
 	if (!seed || !sk)
-		return err->code;
+		return NULL;
 	sign_keypair(pk, sk->bytes, seed->bytes);
-	return 0;
+	return TAKE(sk);
+}
+
+struct secret *keyfile_report_key(const struct keyfile *k, struct err *err)
+{
+	uint8_t pk[SIGN_PUBLIC_BYTES];
+	return signing_key(pk, k, "hf1.report", err);
+}
+
+static int signing_public(uint8_t pk[32], const struct keyfile *k, const char *label,
+                          struct err *err)
+{
+	AUTO(secret) sk = signing_key(pk, k, label, err);
+	return sk ? 0 : err->code;
 }
 
 int keyfile_describe(const struct keyfile *k, const char *name, struct charter_key *pub,
