@@ -11,10 +11,10 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/confine.h"
 #include "base/io.h"
 #include "base/launch.h"
@@ -305,13 +305,6 @@ void sandbox_isolation(const struct sandbox *s, struct sandbox_isolation *out)
 
 /* ---- programs ---- */
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 struct running {
 	struct sandbox *box;
 	struct process *process;
@@ -324,12 +317,12 @@ static int check_disk(struct running *r, struct err *err)
 {
 	struct err ignored;
 	uint64_t used;
-	int64_t begun = now_ms();
+	int64_t begun = clock_ms();
 	if (!r->box->disk_bytes || begun < r->look_at)
 		return 0;
 	/* what cannot be counted now, because it changes, is counted the next time */
 	bool known = tree_usage(r->box->box, &used, &ignored) == 0;
-	int64_t took = now_ms() - begun;
+	int64_t took = clock_ms() - begun;
 	r->look_at = begun + took + (took * LOOK_SHARE > LOOK_MS ? took * LOOK_SHARE : LOOK_MS);
 	if (!known || used <= r->box->disk_bytes)
 		return 0;
@@ -342,7 +335,7 @@ static int check_running(struct running *r, struct err *err)
 {
 	if (r->box->stop && *r->box->stop)
 		return err_set(err, ERR_STOPPED, "interrupted");
-	if (now_ms() >= r->deadline)
+	if (clock_ms() >= r->deadline)
 		return err_set(err, ERR_UNREACHABLE, "%s: not done after %u s", process_name(r->process),
 		               r->timeout_ms / 1000);
 	return check_disk(r, err);
@@ -358,8 +351,7 @@ static int follow(struct running *r, struct buf *output, struct err *err)
 		    buf_append(output, block, got, err) != 0)
 			return err->code;
 	}
-	int64_t left = r->deadline - now_ms();
-	return process_finish(r->process, left > 0 ? (unsigned)left : 0, err);
+	return process_finish(r->process, clock_left_ms(r->deadline), err);
 }
 
 static struct process *start(struct sandbox *s, const struct sandbox_program *p, struct err *err)
@@ -392,7 +384,7 @@ int sandbox_run(struct sandbox *s, const struct sandbox_program *p, struct buf *
 	if (p->input_len > 0 && (process_write(process, p->input, p->input_len, WRITE_MS, err) != 0 ||
 	                         process_end_input(process, WRITE_MS, err) != 0))
 		return err->code;
-	struct running r = { .box = s, .process = process, .deadline = now_ms() + p->timeout_ms,
+	struct running r = { .box = s, .process = process, .deadline = clock_ms() + p->timeout_ms,
 	                     .timeout_ms = p->timeout_ms };
 	return follow(&r, output, err);
 }
