@@ -60,8 +60,9 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC   $<)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-# the format's description travels inside the program
+# texts that travel inside the program
 $(BUILD)/src/vault/texts.o: docs/FORMAT.md
+$(BUILD)/src/engine/ledger_export.o: src/engine/complete.sh
 
 # A test that takes over functions names them in a comment line of its own, "wrap: malloc write";
 # test_torture_* without such a line take over the allocator.
@@ -90,7 +91,7 @@ test: all unit-tests tools   ## unit tests and command line tests (scripts/test 
 check:                   ## style, layers, forbidden functions, shellcheck, cppcheck, gcc -fanalyzer
 	@scripts/check-style
 	@scripts/check-layers
-	@shellcheck -x scripts/* .ci/run
+	@shellcheck -x scripts/* .ci/run src/engine/complete.sh
 	@scripts/check-static
 
 # Builds with sanitizers live in folders of their own. Their extra code confuses the optimiser's

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -107,16 +108,17 @@ int io_sync_parent(const char *path, struct err *err)
 	return 0;
 }
 
-static int write_synced(int fd, const void *data, size_t len, mode_t mode, struct err *err)
+static int write_new(int fd, const void *data, size_t len, mode_t mode, bool sync, struct err *err)
 {
 	if (fchmod(fd, mode) != 0)
 		return err_sys(err, "chmod");
 	if (io_write(fd, data, len, err) != 0)
 		return err->code;
-	return fsync(fd) == 0 ? 0 : err_sys(err, "fsync");
+	return !sync || fsync(fd) == 0 ? 0 : err_sys(err, "fsync");
 }
 
-int io_write_file(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
+static int replace_file(const char *path, const void *data, size_t len, mode_t mode, bool sync,
+                        struct err *err)
 {
 	char temporary[PATH_MAX];
 	if (snprintf(temporary, sizeof temporary, "%s.%d.tmp", path, (int)getpid()) >=
@@ -126,7 +128,7 @@ int io_write_file(const char *path, const void *data, size_t len, mode_t mode, s
 	int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return err_sys(err, "%s", temporary);
-	int rc = write_synced(fd, data, len, mode, err);
+	int rc = write_new(fd, data, len, mode, sync, err);
 	if (rc == 0)
 		rc = io_close(&fd, err);
 	io_drop(&fd);
@@ -136,7 +138,19 @@ int io_write_file(const char *path, const void *data, size_t len, mode_t mode, s
 		unlink(temporary);
 		return err_wrap(err, "%s", path);
 	}
-	return io_sync_parent(path, err);
+	return 0;
+}
+
+int io_write_file(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
+{
+	int rc = replace_file(path, data, len, mode, true, err);
+	return rc == 0 ? io_sync_parent(path, err) : rc;
+}
+
+int io_write_file_lazily(const char *path, const void *data, size_t len, mode_t mode,
+                         struct err *err)
+{
+	return replace_file(path, data, len, mode, false, err);
 }
 
 int io_make_dirs(const char *path, mode_t mode, struct err *err)

@@ -24,6 +24,10 @@ int io_read_file(const char *path, struct buf *out, struct err *err);
  * fsync of the folder), with exactly this mode. ERR_IO, ERR_SPACE, ERR_DENIED. */
 int io_write_file(const char *path, const void *data, size_t len, mode_t mode, struct err *err);
 
+/* The same without syncing: after a power cut the old file, the new one or a torn one may be there. */
+int io_write_file_lazily(const char *path, const void *data, size_t len, mode_t mode,
+                         struct err *err);
+
 /* fsync the folder that holds path. ERR_IO. */
 int io_sync_parent(const char *path, struct err *err);
 

@@ -17,4 +17,13 @@ void sign_message(uint8_t signature[SIGN_BYTES], const char *label, const void *
 bool sign_verify(const uint8_t signature[SIGN_BYTES], const char *label, const void *data,
                  size_t len, const uint8_t pk[SIGN_PUBLIC_BYTES]);
 
+/* Plain Ed25519 over the bytes as they are, where a foreign format wants that (signed notes). */
+void sign_plain(uint8_t signature[SIGN_BYTES], const void *data, size_t len,
+                const uint8_t sk[SIGN_SECRET_BYTES]);
+bool sign_plain_verify(const uint8_t signature[SIGN_BYTES], const void *data, size_t len,
+                       const uint8_t pk[SIGN_PUBLIC_BYTES]);
+
+/* The public key that a secret key holds. */
+void sign_public(uint8_t pk[SIGN_PUBLIC_BYTES], const uint8_t sk[SIGN_SECRET_BYTES]);
+
 #endif

@@ -155,7 +155,8 @@ static bool writer_object(const char *name, struct place *p)
 	p->data = take_folder(rest, p->store, &inner);
 	return p->data || (starts(rest, "doomed/") && hex_decode(id, 32, rest + strlen("doomed/"))) ||
 	       strcmp(rest, "log/checkpoint") == 0 || starts(rest, "log/tile/") ||
-	       starts(rest, "drills/");
+	       starts(rest, "drills/") ||
+	       (starts(rest, "runs/") && hex_decode(id, 32, rest + strlen("runs/")));
 }
 
 static int stray(struct vault_check *k, const char *name, struct err *err)

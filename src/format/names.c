@@ -94,6 +94,29 @@ const char *names_snapshot(char *out, const uint8_t writer[16], const uint8_t st
 	return store_folder(out, writer, store, "snapshots", text);
 }
 
+const char *names_log(char *out, const uint8_t key[16], const char *path)
+{
+	char k[ID_HEX];
+	snprintf(out, NAMES_MAX, "%s/log/%.200s", hex_encode(k, key, 16), path);
+	return out;
+}
+
+const char *names_list(char *out, const uint8_t key[16], const uint8_t *digest)
+{
+	char k[ID_HEX], hex[65] = "";
+	if (digest)
+		hex_encode(hex, digest, 32);
+	snprintf(out, NAMES_MAX, "%s/runs/%s", hex_encode(k, key, 16), hex);
+	return out;
+}
+
+const char *names_drills(char *out, const uint8_t key[16])
+{
+	char k[ID_HEX];
+	snprintf(out, NAMES_MAX, "%s/drills/", hex_encode(k, key, 16));
+	return out;
+}
+
 bool names_directly_in(const char *folder, const char *name)
 {
 	size_t len = strlen(folder);
@@ -107,6 +130,8 @@ bool names_retained(const char *name)
 	if (!below || below - name != ID_HEX - 1)
 		return false;
 	if (strncmp(below, "/log/tile/", 10) == 0)
+		return !strstr(below, ".p/");
+	if (strncmp(below, "/runs/", 6) == 0)
 		return true;
 	const char *kind = strchr(below + 1, '/');
 	for (size_t i = 0; kind && i < sizeof kinds / sizeof *kinds; i++)

@@ -31,11 +31,19 @@ const char *names_snapshots(char *out, const uint8_t writer[16], const uint8_t s
 const char *names_snapshot(char *out, const uint8_t writer[16], const uint8_t store[16],
                            uint64_t seq);
 
+/* A key's ledger: <key-id>/log/<path>, where path is NAMES_CHECKPOINT, a tile's (tiles.h), or ""; and
+ * the lists that its entries name: <key-id>/runs/<SHA-256>; NULL: all of them. */
+#define NAMES_CHECKPOINT "checkpoint"
+const char *names_log(char *out, const uint8_t key[16], const char *path);
+const char *names_list(char *out, const uint8_t key[16], const uint8_t *digest);
+const char *names_drills(char *out, const uint8_t key[16]);              /* <key-id>/drills/ */
+
 /* Does the object lie in the folder (a prefix from above) itself, not in one below? */
 bool names_directly_in(const char *folder, const char *name);
 
 /* Is it an object that stays as it is for as long as it is needed, so that a lock may hold it? Packs,
- * snapshots, WAL and the tiles of ledgers; never keys/ (shredding), slots/, doom marks, checkpoints. */
+ * snapshots, WAL, the full tiles of ledgers and the lists they name; never keys/ (shredding), slots/,
+ * doom marks, checkpoints, partial tiles. */
 bool names_retained(const char *name);
 
 /* The part behind the last '/' as hex id or decimal number. */

@@ -1,0 +1,291 @@
+/* ledger - what every enrolled key signed that it did: show, verify, prove, take away. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "cli/cli.h"
+#include "cli/command.h"
+#include "cli/live.h"
+#include "cli/output.h"
+#include "cli/stores.h"
+#include "cli/table.h"
+#include "cli/text.h"
+#include "cli/when.h"
+#include "holdfast/err.h"
+#include "holdfast/ledger.h"
+
+enum { SINCE, KEY, AGAINST, SNAPSHOT };
+
+static const struct option_spec options[] = {
+	[SINCE] = { "since", 0, "T", "show: yesterday, today, 7d, 2026-11-22, 2026-11-22T02:15" },
+	[KEY] = { "key", 0, "KEY", "show, proof: the ledger of this key (its name, or its id's beginning)" },
+	[AGAINST] = { "against", 0, "FILE", "verify: a checkpoint that was kept elsewhere" },
+	[SNAPSHOT] = { "snapshot", 0, "STORE@N", "proof: of the entry that tells of this snapshot" },
+	{ 0 },
+};
+
+enum { CHECKPOINT_MAX = 64 << 10 };
+
+/* ---- show ---- */
+
+struct listing {
+	struct table *table;         /* NULL: JSON */
+	size_t n;
+};
+
+static const char *text_of(const json_t *j, const char *key)
+{
+	const char *text = json_string_value(json_object_get(j, key));
+	return text ? text : "";
+}
+
+static json_int_t number_of(const json_t *j, const char *key)
+{
+	return json_integer_value(json_object_get(j, key));
+}
+
+/* What a person wants to know of it first. */
+static void describe(const struct ledger_line *line, const json_t *j, char *out, size_t cap)
+{
+	if (strcmp(line->kind, "run") == 0)
+		snprintf(out, cap, "%" JSON_INTEGER_FORMAT " stores: %" JSON_INTEGER_FORMAT " made, %"
+		         JSON_INTEGER_FORMAT " unchanged, %" JSON_INTEGER_FORMAT " failed",
+		         number_of(j, "stores"), number_of(j, "made"), number_of(j, "unchanged"),
+		         number_of(j, "failed"));
+	else if (json_object_get(j, "drill"))
+		snprintf(out, cap, "%.12s... %s", text_of(j, "drill"), text_of(j, "verdict"));
+	else if (json_object_get(j, "store"))
+		snprintf(out, cap, "store %.12s... %s%s", text_of(j, "store"), text_of(j, "verdict"),
+		         text_of(j, "act"));
+	else if (json_object_get(j, "logs"))
+		snprintf(out, cap, "%zu ledgers", json_array_size(json_object_get(j, "logs")));
+	else
+		snprintf(out, cap, "%.32s", text_of(j, "key"));
+}
+
+static int show_json(const struct ledger_line *line, const json_t *entry, struct err *err)
+{
+	char hex[33];
+	for (size_t i = 0; i < 16; i++)
+		snprintf(hex + 2 * i, 3, "%02x", line->key[i]);
+	return output_json(json_pack("{s:s, s:o, s:I, s:O}", "key", hex, "name",
+	                             output_json_text(line->key_name), "index",
+	                             (json_int_t)line->index, "entry", entry), err);
+}
+
+static int show_line(void *arg, const struct ledger_line *line, struct err *err)
+{
+	struct listing *l = arg;
+	char when[TEXT_MAX], index[24], what[120];
+	JSON_AUTO j = json_decode(line->json, line->json_len, "ledger", err);
+	if (!j)
+		return err->code;
+	l->n++;
+	if (!l->table)
+		return show_json(line, j, err);
+	snprintf(index, sizeof index, "%" PRIu64, line->index);
+	describe(line, j, what, sizeof what);
+	return TABLE_ROW(l->table, err, text_time(when, (int64_t)line->time_s), line->key_name, index,
+	                 line->kind, what);
+}
+
+static int run_show(struct cli *cli, struct err *err)
+{
+	const struct options *o = &cli->options;
+	struct ledger_show_options how = { .key = o->own[KEY] };
+	int64_t since = 0;
+	if (o->own[SINCE] && !when_since(o->own[SINCE], (int64_t)time(NULL), &since))
+		return err_set(err, ERR_INVALID, "ledger: '%s' is not understood as a time", o->own[SINCE]);
+	how.since_s = since > 0 ? (uint64_t)since : 0;
+	AUTO(table) t = table_new("llrll", err);
+	if (!t || TABLE_ROW(t, err, "TIME", "KEY", "ENTRY", "KIND", "") != 0 || cli_open(cli, err) != 0)
+		return err->code;
+	struct listing l = { .table = o->json ? NULL : t };
+	if (ledger_show(cli->vault, &how, show_line, &l, err) != 0)
+		return err->code;
+	if (l.n == 0 && !o->json)
+		output_note("no entries");
+	else if (!o->json)
+		table_print(t);
+	return EXIT_DONE;
+}
+
+/* ---- verify ---- */
+
+static void on_problem(void *arg, enum ledger_severity severity, const struct err *problem)
+{
+	static const char *const words[] = { "note", "damage", "fork" };
+	const struct cli *cli = arg;
+	struct err ignored;
+	live_clear();
+	output_error(problem);
+	json_t *j = cli->options.json ? output_json_error(problem, NULL) : NULL;
+	if (j && json_object_set_new(j, "severity", json_string(words[severity])) == 0)
+		output_json(j, &ignored);
+}
+
+static int tell_result(const struct cli *cli, const struct ledger_verify_result *r, struct err *err)
+{
+	uint64_t problems = r->damages + r->forks;
+	if (cli->options.json)
+		return output_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "logs",
+		                             (json_int_t)r->logs, "entries", (json_int_t)r->entries,
+		                             "snapshots", (json_int_t)r->snapshots, "drills",
+		                             (json_int_t)r->drills, "notes", (json_int_t)r->notes,
+		                             "damages", (json_int_t)r->damages, "forks",
+		                             (json_int_t)r->forks), err);
+	if (cli->options.quiet && problems == 0 && r->notes == 0)
+		return 0;
+	if (problems)
+		printf("%" PRIu64 " problem%s", problems, problems == 1 ? "" : "s");
+	else
+		printf("no problems");
+	printf(" found in %" PRIu64 " ledger%s, %" PRIu64 " entr%s; %" PRIu64 " snapshot%s and %" PRIu64
+	       " drill%s compared\n", r->logs, r->logs == 1 ? "" : "s", r->entries,
+	       r->entries == 1 ? "y" : "ies", r->snapshots, r->snapshots == 1 ? "" : "s", r->drills,
+	       r->drills == 1 ? "" : "s");
+	return 0;
+}
+
+static int run_verify(struct cli *cli, struct err *err)
+{
+	const char *file = cli->options.own[AGAINST];
+	AUTO(buf) against = buf_new(CHECKPOINT_MAX, err);
+	struct ledger_verify_options how = { .problem = on_problem, .arg = cli,
+	                                     .progress = cli_progress(cli) };
+	struct ledger_verify_result r;
+	if (!against || (file && io_read_file(file, against, err) != 0) || cli_open(cli, err) != 0)
+		return err->code;
+	if (file) {
+		how.against = against->bytes ? against->bytes : (const uint8_t *)"";
+		how.against_len = against->len;
+	}
+	int rc = ledger_verify(cli->vault, &how, &r, err);
+	live_clear();
+	if (rc != 0)
+		return rc == ERR_INVALID && file ? err_wrap(err, "%s", file) : rc;
+	if (tell_result(cli, &r, err) != 0)
+		return err->code;
+	return r.forks || r.damages ? EXIT_DAMAGE : r.notes ? EXIT_DEGRADED : EXIT_DONE;
+}
+
+/* ---- proof ---- */
+
+static int find_entry_of_snapshot(struct cli *cli, uint8_t key[16], uint64_t *index, struct err *err)
+{
+	struct store_spec spec;
+	struct snapshot_info info;
+	if (stores_parse_spec(cli->options.own[SNAPSHOT], &spec, err) != 0)
+		return err->code;
+	AUTO(stores) list = stores_load(cli, STORES_ASK, err);
+	const struct store_entry *store = list ? stores_one(list, spec.store, err) : NULL;
+	if (!store || snapshot_select(cli->vault, &store->info, spec.snapshot, &info, err) != 0)
+		return err->code;
+	memcpy(key, store->info.writer, 16);
+	return ledger_find_snapshot(cli->vault, key, store->info.store, info.seq, index, err);
+}
+
+static int parse_index(const char *text, uint64_t *out, struct err *err)
+{
+	char *end;
+	*out = strtoull(text, &end, 10);
+	if (*text >= '0' && *text <= '9' && *end == '\0')
+		return 0;
+	return err_set(err, ERR_INVALID, "ledger proof: '%.60s' is no entry's number", text);
+}
+
+static int find_entry(struct cli *cli, uint8_t key[16], uint64_t *index, struct err *err)
+{
+	const struct options *o = &cli->options;
+	if (o->own[SNAPSHOT] && o->n_operands == 1)
+		return find_entry_of_snapshot(cli, key, index, err);
+	if (o->own[SNAPSHOT] || o->n_operands != 2) {
+		err_set(err, ERR_INVALID, "ledger proof: of one entry: its number, or --snapshot STORE@N");
+		return err_hint(err, "'holdfast ledger show' lists entries");
+	}
+	const char *name = o->own[KEY] ? o->own[KEY] : vault_machine(cli->vault);
+	if (!name)
+		return err_set(err, ERR_INVALID, "ledger proof: from whose ledger? Give --key KEY");
+	return parse_index(o->operands[1], index, err) == 0 ? ledger_find_key(cli->vault, name, key, err)
+	                                                    : err->code;
+}
+
+static int run_proof(struct cli *cli, struct err *err)
+{
+	uint8_t key[16];
+	uint64_t index;
+	char *proof;
+	size_t len;
+	if (cli_open(cli, err) != 0 || find_entry(cli, key, &index, err) != 0 ||
+	    ledger_prove(cli->vault, key, index, &proof, &len, err) != 0)
+		return err->code;
+	fwrite(proof, 1, len, stdout);
+	free(proof);
+	return output_flush(err) == 0 ? EXIT_DONE : err->code;
+}
+
+/* ---- export ---- */
+
+static int run_export(struct cli *cli, struct err *err)
+{
+	uint64_t logs, entries;
+	const char *dir = cli->options.operands[1];
+	if (cli_open(cli, err) != 0 || ledger_export(cli->vault, dir, &logs, &entries, err) != 0)
+		return err->code;
+	if (cli->options.json)
+		return output_json(json_pack("{s:I, s:I}", "logs", (json_int_t)logs, "entries",
+		                             (json_int_t)entries), err);
+	if (!cli->options.quiet)
+		printf("%" PRIu64 " ledger%s, %" PRIu64 " entr%s; verify with: cd %s && sh COMPLETE.txt\n",
+		       logs, logs == 1 ? "" : "s", entries, entries == 1 ? "y" : "ies", dir);
+	return EXIT_DONE;
+}
+
+/* ---- which ---- */
+
+static const struct {
+	const char *name;
+	size_t most;                 /* operands, its name among them */
+	size_t least;
+	int (*run)(struct cli *cli, struct err *err);
+} verbs[] = {
+	{ "show", 1, 1, run_show },
+	{ "verify", 1, 1, run_verify },
+	{ "proof", 2, 1, run_proof },
+	{ "export", 2, 2, run_export },
+};
+
+static int run(struct cli *cli, struct err *err)
+{
+	const struct options *o = &cli->options;
+	if (options_operands(o, &cmd_ledger, 1, 2, err) != 0)
+		return err->code;
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+		if (strcmp(o->operands[0], verbs[i].name) == 0)
+			return options_operands(o, &cmd_ledger, verbs[i].least, verbs[i].most, err) == 0
+			     ? verbs[i].run(cli, err) : err->code;
+	err_set(err, ERR_INVALID, "ledger: '%.100s' is not known", o->operands[0]);
+	return err_hint(err, "usage: holdfast ledger %s", cmd_ledger.usage);
+}
+
+const struct command cmd_ledger = {
+	.name = "ledger",
+	.summary = "the signed record of everything that was done",
+	.usage = "show [--since T] [--key KEY] | verify [--against FILE] |\n"
+	         "                       proof N|--snapshot STORE@N [--key KEY] | export DIR",
+	.about = "Every key of a vault signs what it does into a ledger that only grows. show lists it.\n"
+	         "verify reads all ledgers and holds them against each other, against what this machine saw\n"
+	         "last, against a checkpoint that was kept elsewhere, and against the snapshots and drills\n"
+	         "in the vault. proof prints a proof that one entry is in a ledger. export writes all of\n"
+	         "them into a new folder, with a script that verifies them with openssl and a shell.\n"
+	         "No passphrase is needed. Exit status of verify 20: something is missing or changed, or a\n"
+	         "ledger was set back, cut or has two histories; 4: something is to be known.\n",
+	.options = options,
+	.reads = true,
+	.run = run,
+};

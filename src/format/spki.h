@@ -1,0 +1,29 @@
+/*
+ * spki - an Ed25519 public key as openssl reads it (RFC 8410, SubjectPublicKeyInfo in PEM). Pure.
+ *
+ *   -----BEGIN PUBLIC KEY-----\n
+ *   base64(302a300506032b6570032100 | public key 32)\n
+ *   -----END PUBLIC KEY-----\n
+ *
+ * `openssl pkeyutl -verify -rawin -pubin -inkey FILE` verifies signatures with it.
+ */
+#ifndef SPKI_H
+#define SPKI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "crypto/sign.h"
+
+struct buf;
+struct err;
+
+enum { SPKI_MAX = 256 };
+
+/* Append the file. ERR_NOMEM, ERR_LIMIT. */
+int spki_encode(const uint8_t pk[SIGN_PUBLIC_BYTES], struct buf *out, struct err *err);
+
+/* ERR_CORRUPT: anything but what spki_encode writes. */
+int spki_decode(uint8_t pk[SIGN_PUBLIC_BYTES], const uint8_t *bytes, size_t len, struct err *err);
+
+#endif

@@ -1,0 +1,167 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "format/entry.h"
+#include "holdfast/err.h"
+
+static struct entry_item items[20];
+static uint8_t stores[20][16];
+static struct entry_log logs[2] = { { .size = 7 }, { .size = 1 } };
+
+/* One of each kind, every member set. */
+static struct entry sample(enum entry_kind kind)
+{
+	struct entry e = { .kind = kind, .time_s = 1764000000, .started_s = 1, .finished_s = 2, .stores = 3,
+	                   .made = 4, .unchanged = 5, .failed = 6, .items = items, .n_items = 2,
+	                   .covers = stores, .n_covers = 3, .seq = 9, .verdict = VERDICT_UNVERIFIED,
+	                   .bytes = 10, .duration_ms = 11, .act = "restore", .code = 4, .logs = logs,
+	                   .n_logs = 2, .roles = 16, .keys = 12, .charter_n = 13, .due_s = 14 };
+	memset(e.run, 1, 16);
+	memset(e.current, 2, 32);
+	memset(e.head, 3, 32);
+	memset(e.report, 4, 32);
+	memset(e.drill, 5, 16);
+	items[1].did = DID_FAIL;
+	items[1].number = 8;
+	return e;
+}
+
+static struct buf *encode(const struct entry *e)
+{
+	struct err err;
+	struct buf *b = buf_new(ENTRY_MAX, &err);
+	if (entry_encode(e, b, &err) != 0)
+		fail_msg("%s", err.msg);
+	return b;
+}
+
+static void every_kind_comes_back_as_the_same_bytes(void **state)
+{
+	(void)state;
+	for (enum entry_kind kind = 0; kind < ENTRY_OTHER; kind++) {
+		struct err err;
+		struct entry e = sample(kind), d;
+		AUTO(buf) b = encode(&e);
+		if (entry_decode(&d, b->bytes, b->len, &err) != 0)
+			fail_msg("%s: %s", entry_kind_word(kind), err.msg);
+		assert_int_equal(d.kind, kind);
+		assert_string_equal(d.word, entry_kind_word(kind));
+		assert_int_equal(d.time_s, e.time_s);
+		AUTO(buf) again = encode(&d);
+		assert_int_equal(again->len, b->len);
+		assert_memory_equal(again->bytes, b->bytes, b->len);
+		for (enum entry_kind other = 0; other < ENTRY_OTHER; other++)
+			assert_int_equal(entry_may_be(b->bytes, b->len, other), other == kind);
+		entry_clear(&d);
+	}
+}
+
+static void a_run_is_written_as_documented(void **state)
+{
+	static const char expected[] = "{\"covers\":[\"00000000000000000000000000000000\"],\"current\":"
+		"\"0202020202020202020202020202020202020202020202020202020202020202\",\"failed\":6,"
+		"\"finished\":2,\"items\":[[\"00000000000000000000000000000000\",0,"
+		"\"0000000000000000000000000000000000000000000000000000000000000000\",\"full\"]],"
+		"\"kind\":\"run\",\"made\":4,\"run\":\"01010101010101010101010101010101\",\"started\":1,"
+		"\"stores\":3,\"time\":1764000000,\"unchanged\":5,\"v\":1}";
+	struct err err;
+	struct entry e = sample(ENTRY_RUN);
+	(void)state;
+	e.n_covers = e.n_items = 1;
+	AUTO(buf) b = encode(&e);
+	assert_string_equal(buf_text(b, &err), expected);
+}
+
+static void a_member_that_is_missing_or_wrong_is_damage(void **state)
+{
+	static const char *const wrong[] = {
+		"{}", "[]", "", "{\"kind\":\"run\",\"time\":1,\"v\":1}",
+		"{\"kind\":\"seen\",\"logs\":[1],\"time\":1,\"v\":1}",
+		"{\"kind\":\"seen\",\"logs\":[],\"time\":-1,\"v\":1}",
+		"{\"kind\":\"Seen\",\"logs\":[],\"time\":1,\"v\":1}",
+		"{\"kind\":\"seen\",\"time\":1,\"logs\":[],\"v\":1}", "{\"kind\":\"\",\"time\":1,\"v\":1}",
+	};
+	struct err err;
+	struct entry e;
+	(void)state;
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		if (entry_decode(&e, (const uint8_t *)wrong[i], strlen(wrong[i]), &err) != ERR_CORRUPT)
+			fail_msg("%s", wrong[i]);
+}
+
+static void a_kind_of_the_future_is_kept_and_a_newer_version_is_named(void **state)
+{
+	static const char future[] = "{\"kind\":\"revoke\",\"time\":5,\"v\":1}";
+	static const char newer[] = "{\"kind\":\"run\",\"time\":5,\"v\":2}";
+	struct err err;
+	struct entry e;
+	(void)state;
+	assert_int_equal(entry_decode(&e, (const uint8_t *)future, sizeof future - 1, &err), 0);
+	assert_int_equal(e.kind, ENTRY_OTHER);
+	assert_string_equal(e.word, "revoke");
+	assert_int_equal(e.time_s, 5);
+	assert_int_equal(entry_decode(&e, (const uint8_t *)newer, sizeof newer - 1, &err), ERR_NEWER);
+}
+
+static void long_lists_are_not_written_inline(void **state)
+{
+	struct err err;
+	struct entry e = sample(ENTRY_RUN);
+	AUTO(buf) b = buf_new(ENTRY_MAX, &err);
+	(void)state;
+	e.n_items = ENTRY_INLINE_MAX + 1;
+	assert_int_equal(entry_encode(&e, b, &err), ERR_INVALID);
+	memset(e.list, 9, 32);
+	assert_int_equal(entry_encode(&e, b, &err), 0);
+	assert_null(memmem(b->bytes, b->len, "items", 5));
+}
+
+static void lists_come_back_sorted(void **state)
+{
+	struct err err;
+	struct entry_item list[3] = { { .number = 12, .did = DID_INCREMENTAL },
+	                              { .number = 2, .did = DID_EPOCH },
+	                              { .number = 8, .did = DID_FAIL } }, *back;
+	uint8_t some[2][16] = { { 2 }, { 1 } }, (*ids)[16];
+	size_t n;
+	AUTO(buf) b = buf_new(4096, &err);
+	(void)state;
+	list[0].store[0] = 5;
+	list[1].store[0] = 1;
+	list[2].store[0] = 3;
+	assert_int_equal(entry_items_encode(list, 3, b, &err), 0);
+	assert_memory_equal(b->bytes, "01000000000000000000000000000000 2 00", 37);
+	assert_int_equal(entry_items_decode(&back, &n, b->bytes, b->len, &err), 0);
+	assert_int_equal(n, 3);
+	assert_memory_equal(back, list, sizeof list);
+	free(back);
+	assert_int_equal(entry_items_decode(&back, &n, b->bytes, b->len - 1, &err), ERR_CORRUPT);
+	buf_clear(b);
+	assert_int_equal(entry_stores_encode(some, 2, b, &err), 0);
+	assert_int_equal(entry_stores_decode(&ids, &n, b->bytes, b->len, &err), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(ids[0][0], 1);
+	free(ids);
+	b->bytes[1] = '9';   /* no longer sorted */
+	assert_int_equal(entry_stores_decode(&ids, &n, b->bytes, b->len, &err), ERR_CORRUPT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_kind_comes_back_as_the_same_bytes),
+		cmocka_unit_test(a_run_is_written_as_documented),
+		cmocka_unit_test(a_member_that_is_missing_or_wrong_is_damage),
+		cmocka_unit_test(a_kind_of_the_future_is_kept_and_a_newer_version_is_named),
+		cmocka_unit_test(long_lists_are_not_written_inline),
+		cmocka_unit_test(lists_come_back_sorted),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
