@@ -63,6 +63,7 @@ $(BUILD)/%.o: %.c
 # texts that travel inside the program
 $(BUILD)/src/vault/texts.o: docs/FORMAT.md
 $(BUILD)/src/engine/ledger_export.o: src/engine/complete.sh
+$(BUILD)/src/engine/evidence_folder.o: src/engine/verify.dash
 
 # A test that takes over functions names them in a comment line of its own, "wrap: malloc write";
 # test_torture_* without such a line take over the allocator.
@@ -91,7 +92,7 @@ test: all unit-tests tools   ## unit tests and command line tests (scripts/test 
 check:                   ## style, layers, forbidden functions, shellcheck, cppcheck, gcc -fanalyzer
 	@scripts/check-style
 	@scripts/check-layers
-	@shellcheck -x scripts/* .ci/run src/engine/complete.sh
+	@shellcheck -x scripts/* .ci/run src/engine/*.sh src/engine/*.dash
 	@scripts/check-static
 
 # Builds with sanitizers live in folders of their own. Their extra code confuses the optimiser's
@@ -114,6 +115,9 @@ fuzz:                    ## every parser's fuzz target; FUZZ_SECONDS=60 each, FU
 	@$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)/fuzz HARD= WERROR= OPT='-O1 -g' \
 		SAN='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' fuzzers
 	@scripts/fuzz $(BUILD)/fuzz $(FUZZ)
+
+evidence-bytes: $(BUILD)/tests/test_evidence   ## VERIFY.txt against every flipped byte of a folder (an hour)
+	HOLDFAST_TEST_EVERY=1 $<
 
 faults: all              ## thirty faults of networks and servers on each driver; writes docs/FAULTS.md
 	@scripts/install-deps test
@@ -152,5 +156,5 @@ help:                    ## this list
 -include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT_AID:.o=.d) \
 	$(patsubst %.c,$(BUILD)/%.d,$(wildcard tests/unit/*.c tests/tools/*.c tests/fuzz/*.c))
 .SECONDARY:
-.PHONY: all unit-tests tools torture-tests fuzzers test check asan-build asan tsan torture fuzz faults cover \
+.PHONY: all unit-tests tools torture-tests fuzzers test check asan-build asan tsan torture fuzz evidence-bytes faults cover \
 	bench bench-month bench-fleet bench-memory bench-s3 install clean help
