@@ -22,6 +22,8 @@ struct backup_options {
 	bool dry_run;                   /* read and compare, store nothing */
 	bool reread;                    /* do not believe "unchanged" from the source */
 	const struct progress *progress;
+	struct err *warning;            /* gets what is to be known of the run as a whole (exit 4); may be
+	                                   NULL. The code stays as it is if there is nothing */
 };
 
 struct backup_result {
@@ -35,7 +37,8 @@ struct backup_result {
 };
 
 /*
- * Back up n stores, several at once where that helps; results[i] belongs to stores[i]. Returns 0 if
+ * Back up n stores, several at once where that helps; results[i] belongs to stores[i]. At the end the
+ * run is written into this machine's ledger; that it could not be is a warning. Returns 0 if
  * all are done, else the code of the first that failed (the others were still tried), with *err
  * from it. ERR_KEY before anything if this machine cannot write. Per store: ERR_BUSY (another
  * backup of it runs), ERR_FORK (foreign snapshot at our sequence number; vault older than the

@@ -88,9 +88,9 @@ enum exit_code backup_report_exit(const struct backup_report *r)
 		return c.stores > 1 ? EXIT_SOME_FAILED : exit_code_of(c.first_failure);
 	/* committed, but two histories were found where there may be one: nobody must overlook it */
 	enum exit_code copies = copies_exit(r);
-	if (c.forked || copies == EXIT_DAMAGE)
+	if (c.forked || copies == EXIT_DAMAGE || r->warning.code == ERR_FORK)
 		return EXIT_DAMAGE;
-	return c.warned ? EXIT_DEGRADED : copies;
+	return c.warned || r->warning.code != ERR_NONE ? EXIT_DEGRADED : copies;
 }
 
 static struct err missing_message(const struct plan_group *g)
@@ -150,6 +150,8 @@ void backup_report_messages(const struct backup_report *r)
 	}
 	for (size_t i = 0; i < r->plan->n; i++)
 		store_messages(r, i);
+	if (r->warning.code != ERR_NONE)
+		output_error(&r->warning);
 	for (size_t i = 0; i < r->n_copies; i++)
 		if (r->copies[i].err.code != ERR_NONE)
 			output_error(&r->copies[i].err);
@@ -301,6 +303,8 @@ int backup_report_json(const struct backup_report *r, struct err *err)
 		if (r->results[i].warning.code != ERR_NONE &&
 		    warning_json(&r->results[i].warning, store_name(r, i), err) != 0)
 			return err->code;
+	if (r->warning.code != ERR_NONE && warning_json(&r->warning, "ledger", err) != 0)
+		return err->code;
 	for (size_t i = 0; i < r->n_copies; i++)
 		if (copy_json(&r->copies[i], err) != 0)
 			return err->code;
@@ -338,6 +342,8 @@ static json_t *run_notes(const struct backup_report *r)
 		struct err e = missing_message(g);
 		json_array_append_new(notes, output_json_text(e.msg));
 	}
+	if (r->warning.code != ERR_NONE)
+		json_array_append_new(notes, output_json_text(r->warning.msg));
 	for (size_t i = 0; i < r->n_copies; i++)
 		if (r->copies[i].err.code != ERR_NONE)
 			json_array_append_new(notes, output_json_text(r->copies[i].err.msg));

@@ -26,6 +26,7 @@ struct backup_report {
 	struct backup_copy *copies;      /* owned by who made the report */
 	size_t n_copies;
 	bool copies_failed;              /* all of them, before any began */
+	struct err warning;              /* of the run as a whole: its entry in the ledger */
 	uint64_t duration_ms;
 	bool dry_run, accepted;          /* accepted: vanished files are gone on purpose */
 	enum exit_code exit;

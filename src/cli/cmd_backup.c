@@ -48,6 +48,7 @@ static int run_plan(struct cli *cli, struct backup_report *r, struct err *err)
 		.reread = o->own[REREAD] != NULL,
 		.dry_run = o->dry_run,
 		.progress = cli_progress(cli),
+		.warning = &r->warning,
 	};
 	uint64_t start = now_ms();
 	int rc = r->plan->n

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/run_record.h"
 #include "engine/scan.h"
 #include "engine/session.h"
 #include "vault/tagfile.h"
@@ -277,6 +278,7 @@ struct crew {
 	const struct backup_options *options;
 	struct backup_result *results;
 	struct doomed *doomed;
+	struct run_record *record;
 	sem_t reading;
 	const size_t *order;
 	size_t n;
@@ -292,7 +294,7 @@ static int try_backup(struct crew *c, const struct backup_store *spec, unsigned 
 		return err_set(err, ERR_NOMEM, "out of memory");
 	*s = (struct session){ .vault = c->vault, .spec = spec, .options = c->options,
 	                       .result = result, .workers = workers, .doomed = c->doomed,
-	                       .reading = &c->reading, .lock_fd = -1 };
+	                       .record = c->record, .reading = &c->reading, .lock_fd = -1 };
 	pthread_mutex_init(&s->journal_lock, NULL);
 	meter_begin(&s->meter, s->options->progress, spec->source.name);
 	int rc = run_session(s, force_full, err);
@@ -304,8 +306,10 @@ static int try_backup(struct crew *c, const struct backup_store *spec, unsigned 
 		             "a full snapshot was taken", spec->source.name);
 		rc = 1;
 	}
-	if (rc == 0)
+	if (rc == 0) {
 		fill_result(s, result);
+		run_record_current(c->record, (size_t)(spec - c->stores), s->next->seq, s->next->head_hash);
+	}
 	meter_end(&s->meter);
 	session_close(s);
 	free(s);
@@ -374,6 +378,13 @@ static void run_all(struct crew *c, size_t *order, size_t n)
 		backup_one(c, order[i], cores > 1 ? (unsigned)cores : 1);
 }
 
+static void write_record(struct crew *c)
+{
+	struct err err = { 0 };
+	if (run_record_end(c->record, c->stores, c->results, &err) != 0 && c->options->warning)
+		*c->options->warning = err;
+}
+
 int backup_run(struct vault *v, const struct backup_store *stores, size_t n,
                const struct backup_options *options, struct backup_result *results,
                struct err *err)
@@ -383,15 +394,18 @@ int backup_run(struct vault *v, const struct backup_store *stores, size_t n,
 	if (!vault_state_dir(v))
 		return err_set(err, ERR_INVALID, "no state folder is configured");
 	AUTO(doomed) doomed = doomed_new(err);
-	size_t *order = doomed ? calloc(n + 1, sizeof *order) : NULL;
+	AUTO(run_record) record = options->dry_run ? NULL : run_record_new(v, n, err);
+	size_t *order = doomed && (record || options->dry_run) ? calloc(n + 1, sizeof *order) : NULL;
 	if (!order)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	struct crew c = { .vault = v, .stores = stores, .options = options, .results = results,
-	                  .doomed = doomed };
+	                  .doomed = doomed, .record = record };
 	sem_init(&c.reading, 0, READING_AT_ONCE);
 	run_all(&c, order, n);
 	sem_destroy(&c.reading);
 	free(order);
+	if (record)
+		write_record(&c);
 	for (size_t i = 0; i < n; i++)
 		if (results[i].err.code != ERR_NONE) {
 			*err = results[i].err;

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/hex.h"
+#include "engine/run_record.h"
 #include "engine/session.h"
 #include "format/names.h"
 #include "holdfast/err.h"
@@ -168,6 +169,14 @@ static int make_object(struct session *s, struct buf *object, struct err *err)
 	return rc;
 }
 
+static struct entry_item item_of(const struct session *s)
+{
+	struct entry_item item = { .number = s->next->seq, .did = (enum entry_did)kind_of(s) };
+	memcpy(item.store, s->store, 16);
+	memcpy(item.hash, s->next->head_hash, 32);
+	return item;
+}
+
 static int put_snapshot(struct session *s, const struct buf *object, struct err *err)
 {
 	char name[NAMES_MAX];
@@ -178,8 +187,12 @@ static int put_snapshot(struct session *s, const struct buf *object, struct err 
 	head_hash(s->next->head_hash, &parts);
 	if (state_store(s->next, s->dir, "base.new", vault_keyfile(s->vault)->state->bytes, err) != 0)
 		return err->code;
+	const struct entry_item item = item_of(s);
+	run_record_intend(s->record, &item);
 	int rc = storage_put_tagged(vault_storage(s->vault), name, object->bytes, object->len, BACKEND_NEW,
 	                            s->next->head_tag, err);
+	if (rc == 0)
+		run_record_made(s->record, &item);
 	if (rc != ERR_EXISTS)
 		return rc;
 	err_set(err, ERR_FORK, "%s: somebody else wrote snapshot %" PRIu64 " meanwhile: a copy of this "

@@ -245,3 +245,10 @@ struct fact_drill *ledger_facts_drill(const struct ledger_facts *f, const uint8_
 	memcpy(wanted.drill, drill, 16);
 	return f->n_drills ? bsearch(&wanted, f->drills, f->n_drills, sizeof wanted, by_drill) : NULL;
 }
+
+struct fact_snapshot *ledger_facts_snapshot(const struct ledger_facts *f,
+                                            const struct fact_snapshot *wanted)
+{
+	return f->n_snapshots
+	     ? bsearch(wanted, f->snapshots, f->n_snapshots, sizeof *wanted, by_snapshot) : NULL;
+}

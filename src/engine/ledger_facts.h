@@ -58,6 +58,9 @@ int ledger_facts_add(struct ledger_facts *f, const struct vault *v, const uint8_
 /* All entries are in: sort, and drop repetitions. */
 void ledger_facts_sort(struct ledger_facts *f);
 
+/* Is it in a sorted list? Writer, store, seq and head of `wanted` count. */
+struct fact_snapshot *ledger_facts_snapshot(const struct ledger_facts *f,
+                                            const struct fact_snapshot *wanted);
 /* What a sorted list says of a drill, or NULL. */
 struct fact_drill *ledger_facts_drill(const struct ledger_facts *f, const uint8_t key[16],
                                       const uint8_t drill[16], enum entry_kind kind);

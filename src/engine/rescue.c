@@ -14,6 +14,7 @@
 #include "engine/keyring.h"
 #include "engine/meter.h"
 #include "engine/restore_page.h"
+#include "engine/restore_record.h"
 #include "engine/target.h"
 #include "engine/zone.h"
 #include "holdfast/restore.h"
@@ -297,5 +298,8 @@ int restore_rescue(struct vault *v, const struct store_info *store, const char *
 	result->bytes_fetched = r.fetch ? fetch_bytes(r.fetch) : 0;
 	result->duration_ms = meter_now_ms() - began;
 	rescue_end(&r);
+	static const struct err none = { .code = ERR_NONE };
+	const struct restored what = { .store = store };
+	restore_record(v, &what, rc == 0 ? &none : err, result);
 	return rc == 0 ? 0 : err_wrap(err, "rescue %s", store->name ? store->name : "store");
 }

@@ -14,6 +14,7 @@
 #include "engine/meter.h"
 #include "engine/open.h"
 #include "engine/restore_page.h"
+#include "engine/restore_record.h"
 #include "engine/restore_stream.h"
 #include "engine/target.h"
 #include "vault/vault.h"
@@ -32,6 +33,7 @@ struct restore {
 	struct body_reader *body;
 	unsigned workers;
 	char id[17];                             /* of the snapshot, for temporary names */
+	struct restored what;                    /* for the ledger */
 };
 
 static int restore_begin(struct restore *r, uint64_t seq, const struct progress *progress,
@@ -46,6 +48,7 @@ static int restore_begin(struct restore *r, uint64_t seq, const struct progress 
 	if (!r->snapshot)
 		return err->code;
 	const struct heads_entry *e = r->snapshot->entry;
+	memcpy(r->what.head, e->hash, sizeof r->what.head);
 	snprintf(r->id, sizeof r->id, "%08" PRIu64 "-%02x%02x%02x", e->head.seq % 100000000,
 	         e->hash[0], e->hash[1], e->hash[2]);
 	r->fetch = fetch_new(r->vault, r->snapshot->keys, r->store->writer, r->store->store,
@@ -300,9 +303,16 @@ static int restore_pages(struct restore *r, struct err *err)
 	return rc == 0 ? nothing_matched(r, err) : rc;
 }
 
-static int name_store(const struct restore *r, struct err *err)
+/* The end of a verb: what is to be said of it, and its entry in the ledger. */
+static int conclude(struct restore *r, int rc, struct err *err)
 {
-	return err_wrap(err, "restore %s", r->store->name ? r->store->name : "store");
+	static const struct err none = { .code = ERR_NONE };
+	restore_end(r);
+	if (rc == 0 && r->result->warning.code == ERR_NONE)
+		vault_copies_used(r->vault, &r->result->warning);
+	if (!r->options || !r->options->dry_run)
+		restore_record(r->vault, &r->what, rc == 0 ? &none : err, r->result);
+	return rc == 0 ? 0 : err_wrap(err, "restore %s", r->store->name ? r->store->name : "store");
 }
 
 int restore_snapshot(struct vault *v, const struct store_info *store, uint64_t seq,
@@ -310,7 +320,7 @@ int restore_snapshot(struct vault *v, const struct store_info *store, uint64_t s
                      struct err *err)
 {
 	struct restore r = { .vault = v, .store = store, .options = options, .path = options->path,
-	                     .result = result };
+	                     .result = result, .what = { .store = store, .seq = seq } };
 	int rc = restore_begin(&r, seq, options->progress, err);
 	if (rc == 0 && !options->dry_run)
 		rc = io_make_dirs(options->to, 0700, err);
@@ -319,19 +329,15 @@ int restore_snapshot(struct vault *v, const struct store_info *store, uint64_t s
 	if (rc == ERR_SPACE && !err->hint[0])
 		err_hint(err, "make room in %.200s and repeat, or give another folder with --to",
 		         options->to);
-	restore_end(&r);
-	if (rc != 0)
-		return name_store(&r, err);
-	if (result->warning.code == ERR_NONE)
-		vault_copies_used(v, &result->warning);
-	return 0;
+	return conclude(&r, rc, err);
 }
 
 int restore_to_sink(struct vault *v, const struct store_info *store, uint64_t seq,
                     const char *path, struct sink *sink, const struct progress *progress,
                     struct restore_result *result, struct err *err)
 {
-	struct restore r = { .vault = v, .store = store, .path = path, .result = result };
+	struct restore r = { .vault = v, .store = store, .path = path, .result = result,
+	                     .what = { .store = store, .seq = seq } };
 	int rc = restore_begin(&r, seq, progress, err);
 	if (rc == 0)
 		rc = into_sink(&r, sink, err);
@@ -339,10 +345,5 @@ int restore_to_sink(struct vault *v, const struct store_info *store, uint64_t se
 		rc = nothing_matched(&r, err);
 	if (rc == 0)
 		rc = sink->ops->close(sink, err);
-	restore_end(&r);
-	if (rc != 0)
-		return name_store(&r, err);
-	if (result->warning.code == ERR_NONE)
-		vault_copies_used(v, &result->warning);
-	return 0;
+	return conclude(&r, rc, err);
 }

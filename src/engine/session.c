@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "crypto/seal.h"
 #include "engine/evacuation.h"
+#include "engine/run_record.h"
 #include "holdfast/err.h"
 
 enum {
@@ -213,6 +214,11 @@ static int make_epoch(struct session *s, uint32_t epoch, struct err *err)
 		return err->code;
 	s->next->epoch = epoch;
 	s->next->epoch_since_s = s->now_s;
+	struct entry_item made = { .number = epoch, .did = DID_EPOCH };
+	memcpy(made.store, s->store, 16);
+	memcpy(made.hash, s->next->epoch_pk, 32);
+	run_record_intend(s->record, &made);
+	run_record_made(s->record, &made);
 	return 0;
 }
 

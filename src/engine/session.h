@@ -23,6 +23,7 @@
 #include "vault/vault.h"
 
 struct body_writer;
+struct run_record;
 struct stream;
 
 struct session {
@@ -32,6 +33,7 @@ struct session {
 	struct backup_result *result;
 	unsigned workers;
 	struct doomed *doomed;           /* of the whole run */
+	struct run_record *record;       /* of the whole run; NULL: a dry one */
 	sem_t *reading;                  /* of the whole run: how many may hold packs in memory */
 	bool may_read;                   /* this one does */
 	struct meter meter;

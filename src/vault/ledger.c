@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -270,24 +271,26 @@ static int put_checkpoint(struct commit *c, struct err *err)
 	return tlog_remember(v, own_key(c->ledger), b->bytes, b->len, err);
 }
 
+static int drop_partial(void *arg, const struct backend_object *o, struct err *err)
+{
+	return storage_remove(vault_storage(arg), o->name, err);
+}
+
 /* Partial tiles of a tile that is full now are of no more use. Who may not remove them leaves them; over
  * a network it would take longer than they are worth. */
 static void drop_partials(struct commit *c)
 {
+	struct vault *v = c->ledger->vault;
 	struct err ignored;
-	if (vault_storage(c->ledger->vault)->remote)
-		return;
-	char path[TILES_PATH_MAX], name[NAMES_MAX];
+	char path[TILES_PATH_MAX], folder[TILES_PATH_MAX + 4], prefix[NAMES_MAX];
 	uint64_t full = c->edge->tiles.size / TILES_WIDTH;
-	for (uint64_t n = c->filled_from; n < full; n++)
-		for (int level = TILES_ENTRIES; level <= 0; level++)
-			for (unsigned width = 1; width < TILES_WIDTH; width++) {
-				const struct tile t = { level, n, width };
-				names_log(name, own_key(c->ledger), tiles_path(path, &t));
-				int rc = storage_remove(vault_storage(c->ledger->vault), name, &ignored);
-				if (rc != 0 && rc != ERR_ABSENT)
-					return;
-			}
+	for (uint64_t n = c->filled_from; n < full && !vault_storage(v)->remote; n++)
+		for (int level = TILES_ENTRIES; level <= 0; level++) {
+			const struct tile t = { level, n, TILES_WIDTH };
+			snprintf(folder, sizeof folder, "%s.p/", tiles_path(path, &t));
+			names_log(prefix, own_key(c->ledger), folder);
+			storage_list(vault_storage(v), prefix, drop_partial, v, &ignored);
+		}
 }
 
 /* Everything that `add` holds, behind `edge`, which becomes the new one. */

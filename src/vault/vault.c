@@ -27,6 +27,7 @@ struct vault {
 	const struct charter_key *self;    /* its entry in the charter */
 	struct secret *recovery_sk, *psk;  /* after unlock */
 	bool copies;                       /* storage is one of mirrors.h */
+	bool past;
 	char id_text[33], short_id[10], fingerprint[TEXTS_FINGERPRINT_MAX];
 };
 
@@ -44,6 +45,8 @@ const char *vault_id_text(const struct vault *v) { return v->id_text; }
 const char *vault_short_id(const struct vault *v) { return v->short_id; }
 const char *vault_fingerprint(const struct vault *v) { return v->fingerprint; }
 const char *vault_machine(const struct vault *v) { return v->self ? v->self->name : NULL; }
+
+bool vault_is_past(const struct vault *v) { return v->past; }
 
 bool vault_can_write(const struct vault *v)
 {
@@ -234,6 +237,7 @@ static struct vault *vault_new(const struct vault_options *o, struct err *err)
 		return NULL;
 	}
 	v->url = strdup(o->url);
+	v->past = o->storage && o->storage->as_of_s;
 	v->storage = storage_open(o->url, o->storage, err);
 	if (!v->storage)
 		return NULL;

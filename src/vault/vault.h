@@ -30,6 +30,9 @@ const struct keyfile *vault_keyfile(const struct vault *v);
 const char *vault_state_dir(const struct vault *v);
 int vault_state_make(const struct vault *v, struct err *err);
 
+/* Is it read as it was at some time in the past (backend_options.as_of_s)? Then nothing is written. */
+bool vault_is_past(const struct vault *v);
+
 /* ERR_KEY with the words for the user where a writer key or the recovery secret is missing. */
 int vault_need_writer(const struct vault *v, struct err *err);
 int vault_need_reader(const struct vault *v, struct err *err);
