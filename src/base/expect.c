@@ -74,7 +74,8 @@ int expect_parse(struct expect *e, const char *text, struct err *err)
 	if (parse_operand(&parsed, at, err) != 0)
 		return err->code;
 	if (!parsed.is_number && parsed.op != EXPECT_EQ && parsed.op != EXPECT_NE) {
-		err_set(err, ERR_INVALID, "'%.60s' is no number, and only numbers are less or more", parsed.text);
+		err_set(err, ERR_INVALID, "'%.60s' is no number, and only numbers are less or more",
+		        parsed.text);
 		return err_hint(err, "for example: >= 1");
 	}
 	*e = parsed;

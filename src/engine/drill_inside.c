@@ -1,4 +1,5 @@
 /* The half of a drill that runs inside the sandbox: it reads a request, tries the store, and tells. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,7 +135,7 @@ static const char **check_env(const struct inside *in, const char *folder)
 static int run_check(struct inside *in, char **argv, struct err *err)
 {
 	static const char name[] = "check-command", expected[] = "exits 0";
-	char folder[SOURCE_PATH_MAX + 32];
+	char folder[PATH_MAX + 32];
 	snprintf(folder, sizeof folder, "HOLDFAST_DRILL_FOLDER=%s", in->request->trial.folder);
 	const char **env = check_env(in, folder);
 	AUTO(buf) said = buf_new(TRIAL_OUTPUT_MAX, err);

@@ -69,9 +69,10 @@ static int set_file(struct drilling *d, struct err *err)
 static int read_facts(struct drilling *d, struct err *err)
 {
 	const char *text = d->snapshot->facts;
-	d->recorded = *text ? json_decode(text, strlen(text), "the snapshot's facts", err) : json_object();
+	/* every driver tells facts: a snapshot without is of a kind that is not known here */
+	d->recorded = json_decode(text, strlen(text), "the snapshot's facts", err);
 	if (!d->recorded)
-		return err->code ? (int)err->code : err_set(err, ERR_NOMEM, "out of memory");
+		return err->code;
 	if (set_type(d, err) != 0)
 		return err->code;
 	if (strcmp(d->type, "files") != 0)
@@ -138,8 +139,9 @@ static int make_box(struct drilling *d, struct err *err)
 		return err->code;
 	take_isolation(d);
 	if (d->o->need_walls && !d->report.isolation.private_network) {
-		err_set(err, ERR_DENIED, "the kernel refuses namespaces, and the drill is not to run without");
-		return err_hint(err, "run it as root, or with 'isolation = user'");
+		err_set(err, ERR_DENIED, "the kernel refuses namespaces, without which the drill may not "
+		                         "run");
+		return err_hint(err, "run it as root, or set 'isolation = any'");
 	}
 	if (make_folder(d, "restored", d->restored, err) != 0 ||
 	    make_folder(d, "scratch", d->scratch, err) != 0)

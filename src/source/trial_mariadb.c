@@ -167,7 +167,16 @@ static int mariadb_load(struct trial *base, trial_found *found, void *arg, struc
 #define OF_THE_USER "table_schema NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')"
 #define QUOTED(column) "'`', REPLACE(" column ", '`', '``'), '`'"
 
-/* One statement a line, for every table of the user. */
+/* Each gives one statement a line, for every table of the user. */
+static const char check_sql[] =
+	"SELECT CONCAT('CHECK TABLE ', " QUOTED("table_schema") ", '.', " QUOTED("table_name") ", ';') "
+	"FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND " OF_THE_USER " LIMIT 500";
+
+static const char count_sql[] =
+	"SELECT CONCAT('SELECT ', QUOTE(CONCAT(table_schema, '.', table_name)), ', COUNT(*) FROM ', "
+	QUOTED("table_schema") ", '.', " QUOTED("table_name") ", ';') FROM information_schema.tables "
+	"WHERE table_type = 'BASE TABLE' AND " OF_THE_USER " ORDER BY 1 LIMIT 500";
+
 static int statements(struct mariadb_trial *t, const char *sql, struct buf *out, struct err *err)
 {
 	const struct asked a = { .sql = sql };
@@ -188,10 +197,7 @@ static int mariadb_structure(struct trial *base, trial_found *found, void *arg, 
 {
 	char actual[TRIAL_TEXT_MAX] = "all are";
 	AUTO(buf) out = buf_new(TRIAL_OUTPUT_MAX, err);
-	if (!out || run_statements(of(base), "SELECT CONCAT('CHECK TABLE ', " QUOTED("table_schema") ", '.', "
-	                           QUOTED("table_name") ", ';') FROM information_schema.tables WHERE "
-	                           "table_type = 'BASE TABLE' AND " OF_THE_USER " LIMIT 500", out, err) != 0 ||
-	    !buf_text(out, err))
+	if (!out || run_statements(of(base), check_sql, out, err) != 0 || !buf_text(out, err))
 		return err->code;
 	bool good = true;
 	char *rest = (char *)out->bytes;
@@ -212,10 +218,7 @@ static int mariadb_facts(struct trial *base, struct buf *out, struct err *err)
 	if (!rows || !counts)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	if (trial_dump_bytes(t->dump, &bytes, err) != 0 ||
-	    run_statements(t, "SELECT CONCAT('SELECT ', QUOTE(CONCAT(table_schema, '.', table_name)), "
-	                   "', COUNT(*) FROM ', " QUOTED("table_schema") ", '.', " QUOTED("table_name")
-	                   ", ';') FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND "
-	                   OF_THE_USER " ORDER BY 1 LIMIT 500", counts, err) != 0 ||
+	    run_statements(t, count_sql, counts, err) != 0 ||
 	    trial_server_add_rows(rows, "", counts, err) != 0)
 		return err->code;
 	JSON_AUTO facts = json_pack("{s:s, s:I, s:O}", "engine", "mariadb", "bytes", (json_int_t)bytes,

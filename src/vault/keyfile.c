@@ -29,14 +29,18 @@ static int derive_keys(struct keyfile *k, struct err *err)
 {
 	AUTO(secret) sign_seed = secret_derive(k->seed->bytes, "hf1.record", err);
 	AUTO(secret) log_seed = secret_derive(k->seed->bytes, "hf1.log", err);
+	AUTO(secret) report_seed = secret_derive(k->seed->bytes, "hf1.report", err);
 	k->record_sk = secret_new(SIGN_SECRET_BYTES, err);
 	k->log_sk = secret_new(SIGN_SECRET_BYTES, err);
+	k->report_sk = secret_new(SIGN_SECRET_BYTES, err);
 	k->naming = secret_derive(k->seed->bytes, "hf1.naming", err);
 	k->state = secret_derive(k->seed->bytes, "hf1.state", err);
-	if (!sign_seed || !log_seed || !k->record_sk || !k->log_sk || !k->naming || !k->state)
+	if (!sign_seed || !log_seed || !report_seed || !k->record_sk || !k->log_sk || !k->report_sk ||
+	    !k->naming || !k->state)
 		return err->code;
 	uint8_t pk[SIGN_PUBLIC_BYTES];
 	sign_keypair(pk, k->log_sk->bytes, log_seed->bytes);
+	sign_keypair(pk, k->report_sk->bytes, report_seed->bytes);
 	sign_keypair(pk, k->record_sk->bytes, sign_seed->bytes);
 	charter_key_id(k->id, pk);
 	return 0;
@@ -96,6 +100,7 @@ void keyfile_free(struct keyfile *k)
 	secret_free(k->psk);
 	secret_free(k->record_sk);
 	secret_free(k->log_sk);
+	secret_free(k->report_sk);
 	secret_free(k->naming);
 	secret_free(k->state);
 	free(k);

@@ -24,7 +24,7 @@ struct keyfile {
 	uint8_t vault[16], root[32], recovery[32];
 	struct secret *seed, *psk;
 	/* derived */
-	struct secret *record_sk, *log_sk;   /* 64 bytes */
+	struct secret *record_sk, *log_sk, *report_sk;   /* 64 bytes */
 	struct secret *naming, *state;
 	uint8_t id[16];                  /* key id */
 };
