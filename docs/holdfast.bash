@@ -34,7 +34,10 @@ _holdfast_options()
 	dump) echo "$common --table --archive --temp --as-of" ;;
 	check) echo "$common --read-data --read-data-subset --as-of" ;;
 	copy) echo "$common --to --as-of --dry-run" ;;
-	log) echo "$common --since" ;;
+	log) echo "$common --since --run" ;;
+	run) echo "$common --dry-run" ;;
+	schedule) echo "$common --cron --user --delay --root --force --dry-run" ;;
+	status) echo "$common --prometheus" ;;
 	rescue) echo "$common --to --as-of" ;;
 	snapshots | ls | diff | stats) echo "$common --as-of" ;;
 	*) echo "$common" ;;
@@ -43,7 +46,7 @@ _holdfast_options()
 
 _holdfast()
 {
-	local commands='init add backup snapshots ls restore dump diff check copy stats log rescue status vault version help'
+	local commands='init add backup run schedule snapshots ls restore dump diff check copy stats log rescue status vault version help'
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word
 	COMPREPLY=()
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -57,11 +60,11 @@ _holdfast()
 		return
 	fi
 	case $prev in
-	-c | --config | --passphrase-file)
+	-c | --config | --passphrase-file | --prometheus)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	--to | --temp)
+	--to | --temp | --root)
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		return
 		;;
@@ -86,6 +89,10 @@ _holdfast()
 		mapfile -t COMPREPLY < <(compgen -W "$(_holdfast_options "$command")" -- "$cur")
 	elif [[ -z $command || $command == help ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur")
+	elif [[ $command == schedule ]]; then
+		mapfile -t COMPREPLY < <(compgen -W 'show install remove' -- "$cur")
+	elif [[ $command == run ]]; then
+		:
 	elif [[ $command == vault ]]; then
 		mapfile -t COMPREPLY < <(compgen -W 'test' -- "$cur")
 	elif [[ $command == add ]]; then

@@ -5,24 +5,40 @@
 
 #include "cli/cli.h"
 #include "cli/copy_job.h"
+#include "cli/outcomes.h"
 #include "cli/plan.h"
 #include "cli/stores.h"
 #include "cli/stop.h"
 #include "holdfast/backup.h"
 #include "holdfast/vault.h"
 
-static bool is_wanted(const struct cli *cli, const struct config_section *s)
+bool after_backup_is_wanted(const struct cli *cli, const struct config_section *place)
 {
-	return s->kind == CONFIG_VAULT && s != cli->place &&
-	       config_get_number(cli->config, s, "copy") != 0;
+	/* only the first vault is copied: another one that was named takes its place for one night */
+	bool first = cli->place && !*cli->place->name;
+	return first && place->kind == CONFIG_VAULT && place != cli->place &&
+	       config_get_number(cli->config, place, "copy") != 0;
 }
 
-static bool any_wanted(const struct cli *cli)
+bool after_backup_is_late(const struct outcomes *o, const struct config_section *place)
 {
-	for (size_t i = 0; i < cli->config->n; i++)
-		if (is_wanted(cli, &cli->config->sections[i]))
-			return true;
-	return false;
+	struct outcome copy;
+	int64_t newest = outcomes_newest(o, "backup");
+	outcomes_get(o, "copy", place->name, &copy);
+	return newest > 0 && (copy.failures > 0 || copy.good_s < newest);
+}
+
+/* Which stores go there: none, those of this run, or all. */
+enum extent { NOTHING, THIS_RUN, ALL };
+
+static enum extent extent_of(const struct cli *cli, const struct outcomes *late,
+                             const struct config_section *place, bool backed_up)
+{
+	if (!after_backup_is_wanted(cli, place))
+		return NOTHING;
+	if (late && after_backup_is_late(late, place))
+		return ALL;
+	return backed_up ? THIS_RUN : NOTHING;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -46,25 +62,35 @@ static const char **names_done(const struct backup_report *r, size_t *n, struct 
 	return names;
 }
 
-/* This machine's own stores of those names. */
-static struct stores *stores_done(struct cli *cli, const struct backup_report *r, struct err *err)
+static void swap(struct store_entry *entries, size_t a, size_t b)
 {
-	size_t n, kept = 0;
-	const char **names = names_done(r, &n, err), *machine = vault_machine(cli->vault);
+	struct store_entry e = entries[a];
+	entries[a] = entries[b];
+	entries[b] = e;
+}
+
+/* This machine's stores: first, *n_done of them, those of this run. */
+static struct stores *own_stores(struct cli *cli, const struct backup_report *r, size_t *n_done,
+                                 struct err *err)
+{
+	const char *machine = vault_machine(cli->vault);
+	size_t n, own = 0;
+	const char **names = names_done(r, &n, err);
 	struct stores *list = names ? stores_load(cli, STORES_AS_THEY_ARE, err) : NULL;
+	*n_done = 0;
 	for (size_t i = 0; list && i < list->n; i++) {
-		struct store_entry e = list->entries[i];
-		bool done = e.info.name && machine && strcmp(e.info.writer_name, machine) == 0 &&
-		            bsearch(&e.info.name, names, n, sizeof *names, compare_names);
-		/* to the front, in exchange: what is behind is dropped */
-		if (!done)
+		struct store_entry *e = list->entries;
+		if (!e[i].info.name || !machine || strcmp(e[i].info.writer_name, machine) != 0)
 			continue;
-		list->entries[i] = list->entries[kept];
-		list->entries[kept++] = e;
+		/* to the front, in exchange: what is behind is dropped */
+		swap(e, i, own);
+		if (bsearch(&e[own].info.name, names, n, sizeof *names, compare_names))
+			swap(e, own, (*n_done)++);
+		own++;
 	}
 	free(names);
 	if (list)
-		stores_shorten(list, kept);
+		stores_shorten(list, own);
 	return list;
 }
 
@@ -95,31 +121,43 @@ static int copy_to(struct cli *cli, const struct config_section *place, const st
 	return 0;
 }
 
-static int copy_all(struct cli *cli, struct backup_report *r, const struct stores *list,
-                    struct err *err)
+static int copy_all(struct cli *cli, struct backup_report *r, const struct outcomes *late,
+                    const struct stores *list, size_t n_done, struct err *err)
 {
+	struct stores done = { list->entries, n_done };
 	for (size_t i = 0; i < cli->config->n && !*stop_flag(); i++) {
 		const struct config_section *s = &cli->config->sections[i];
-		if (!is_wanted(cli, s))
+		enum extent extent = extent_of(cli, late, s, n_done > 0);
+		if (extent == NOTHING || list->n == 0)
 			continue;
 		struct backup_copy *grown = reallocarray(r->copies, r->n_copies + 1, sizeof *grown);
 		if (!grown)
 			return err_set(err, ERR_NOMEM, "out of memory");
 		r->copies = grown;
-		if (copy_to(cli, s, list, &grown[r->n_copies], err) != 0)
+		if (copy_to(cli, s, extent == ALL ? list : &done, &grown[r->n_copies], err) != 0)
 			return err->code;
 		r->n_copies++;
 	}
 	return 0;
 }
 
-int after_backup(struct cli *cli, struct backup_report *r, struct err *err)
+static bool any_to_do(const struct cli *cli, const struct backup_report *r,
+                      const struct outcomes *late)
 {
-	/* only the first vault is copied: another one that was named takes its place for one night */
-	if (cli->options.dry_run || !cli->place || *cli->place->name || !any_wanted(cli))
+	for (size_t i = 0; i < cli->config->n; i++)
+		if (extent_of(cli, late, &cli->config->sections[i], r->plan->n > 0) != NOTHING)
+			return true;
+	return false;
+}
+
+int after_backup(struct cli *cli, struct backup_report *r, const struct outcomes *late,
+                 struct err *err)
+{
+	size_t n_done;
+	if (cli->options.dry_run || !any_to_do(cli, r, late))
 		return 0;
-	AUTO(stores) list = stores_done(cli, r, err);
+	AUTO(stores) list = own_stores(cli, r, &n_done, err);
 	if (!list)
 		return err->code;
-	return list->n ? copy_all(cli, r, list, err) : 0;
+	return copy_all(cli, r, late, list, n_done, err);
 }

@@ -5,12 +5,21 @@
 #include "cli/backup_report.h"
 
 struct cli;
+struct config_section;
+struct outcomes;
 
 /*
- * Copy the stores that were backed up into [vault] to each [vault NAME] with `copy = after-backup`.
- * A vault that is away is no lost night: what befell each copy goes into r->copies. ERR_* if none could
- * be begun.
+ * Copy the stores that were backed up into [vault] to each [vault NAME] with `copy = after-backup`; to
+ * one that is late all stores of this machine. `late` (may be NULL) knows which are. A vault that is
+ * away is no lost night: what befell each copy goes into r->copies. ERR_* if none could be begun.
  */
-int after_backup(struct cli *cli, struct backup_report *r, struct err *err);
+int after_backup(struct cli *cli, struct backup_report *r, const struct outcomes *late,
+                 struct err *err);
+
+/* Does this section want copies, as things are on this command line? */
+bool after_backup_is_wanted(const struct cli *cli, const struct config_section *place);
+
+/* Is something there missing, as far as is remembered: a backup newer than the last good copy? */
+bool after_backup_is_late(const struct outcomes *o, const struct config_section *place);
 
 #endif

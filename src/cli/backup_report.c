@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -69,6 +70,13 @@ static struct counts count_all(const struct backup_report *r)
 	return all;
 }
 
+size_t backup_report_stores(const struct backup_report *r, size_t *failed)
+{
+	struct counts c = count_all(r);
+	*failed = c.failed;
+	return c.stores;
+}
+
 /* The worst that befell the copies. */
 static enum exit_code copies_exit(const struct backup_report *r)
 {
@@ -79,6 +87,16 @@ static enum exit_code copies_exit(const struct backup_report *r)
 		else if (r->copies[i].err.code != ERR_NONE && worst == EXIT_DONE)
 			worst = EXIT_DEGRADED;
 	return worst;
+}
+
+void backup_report_begin(struct backup_report *r)
+{
+	uint32_t id;
+	/* only names a run in a log; but never blocks and never fails */
+	if (getrandom(&id, sizeof id, GRND_NONBLOCK) != sizeof id)
+		id = (uint32_t)time(NULL) ^ (uint32_t)getpid() << 16;
+	snprintf(r->id, sizeof r->id, "%08" PRIx32, id);
+	r->began_s = (int64_t)time(NULL);
 }
 
 enum exit_code backup_report_exit(const struct backup_report *r)
@@ -93,9 +111,11 @@ enum exit_code backup_report_exit(const struct backup_report *r)
 	return c.warned || r->warning.code != ERR_NONE ? EXIT_DEGRADED : copies;
 }
 
-static struct err missing_message(const struct plan_group *g)
+struct err backup_report_missing(const struct backup_report *r, const struct plan_group *g)
 {
-	struct err e;
+	struct err e = { 0 };
+	if (!g->too_many_missing || r->accepted)
+		return e;
 	size_t now = g->fleet->n;
 	const char *path = "", *name = g->section->name;
 	for (size_t i = 0; i < g->section->n; i++)
@@ -112,7 +132,6 @@ static struct err missing_message(const struct plan_group *g)
 	return e;
 }
 
-/* The source says what is denied; only here it is known who asked. */
 static void explain_denial(struct err *e, const char *path)
 {
 	const struct passwd *user = getpwuid(geteuid());
@@ -121,11 +140,16 @@ static void explain_denial(struct err *e, const char *path)
 		         user ? user->pw_name : "USER");
 }
 
+void backup_report_explain(const struct backup_report *r)
+{
+	for (size_t i = 0; i < r->plan->n; i++)
+		explain_denial(&r->results[i].err, r->plan->stores[i].source.path);
+}
+
 static void store_messages(const struct backup_report *r, size_t i)
 {
 	struct backup_result *result = &r->results[i];
 	if (result->err.code != ERR_NONE) {
-		explain_denial(&result->err, r->plan->stores[i].source.path);
 		output_name(&result->err, store_name(r, i));
 		output_error(&result->err);
 	}
@@ -137,21 +161,23 @@ static void store_messages(const struct backup_report *r, size_t i)
 
 void backup_report_messages(const struct backup_report *r)
 {
+	backup_report_explain(r);
 	for (size_t i = 0; i < r->plan->n_groups; i++) {
 		struct plan_group *g = &r->plan->groups[i];
 		if (g->err.code != ERR_NONE) {
 			output_name(&g->err, g->section->name);
 			output_error(&g->err);
 		}
-		if (g->too_many_missing && !r->accepted) {
-			struct err e = missing_message(g);
-			output_error(&e);
-		}
+		struct err missing = backup_report_missing(r, g);
+		if (missing.code != ERR_NONE)
+			output_error(&missing);
 	}
 	for (size_t i = 0; i < r->plan->n; i++)
 		store_messages(r, i);
 	if (r->warning.code != ERR_NONE)
 		output_error(&r->warning);
+	if (r->copies_failed)
+		output_error(&r->copies_error);
 	for (size_t i = 0; i < r->n_copies; i++)
 		if (r->copies[i].err.code != ERR_NONE)
 			output_error(&r->copies[i].err);
@@ -275,10 +301,8 @@ static int group_json(const struct backup_report *r, const struct plan_group *g,
 {
 	if (g->err.code != ERR_NONE)
 		return output_json(output_json_error(&g->err, g->section->name), err);
-	if (!g->too_many_missing || r->accepted)
-		return 0;
-	struct err e = missing_message(g);
-	return warning_json(&e, g->section->name, err);
+	struct err missing = backup_report_missing(r, g);
+	return missing.code == ERR_NONE ? 0 : warning_json(&missing, g->section->name, err);
 }
 
 static int copy_json(const struct backup_copy *c, struct err *err)
@@ -336,14 +360,14 @@ static json_t *run_notes(const struct backup_report *r)
 {
 	json_t *notes = json_array();
 	for (size_t i = 0; i < r->plan->n_groups; i++) {
-		const struct plan_group *g = &r->plan->groups[i];
-		if (!g->too_many_missing || r->accepted)
-			continue;
-		struct err e = missing_message(g);
-		json_array_append_new(notes, output_json_text(e.msg));
+		struct err missing = backup_report_missing(r, &r->plan->groups[i]);
+		if (missing.code != ERR_NONE)
+			json_array_append_new(notes, output_json_text(missing.msg));
 	}
 	if (r->warning.code != ERR_NONE)
 		json_array_append_new(notes, output_json_text(r->warning.msg));
+	if (r->copies_failed)
+		json_array_append_new(notes, output_json_text(r->copies_error.msg));
 	for (size_t i = 0; i < r->n_copies; i++)
 		if (r->copies[i].err.code != ERR_NONE)
 			json_array_append_new(notes, output_json_text(r->copies[i].err.msg));
@@ -365,7 +389,7 @@ static json_t *run_stores(const struct backup_report *r)
 
 json_t *backup_report_run(const struct backup_report *r, const char *command)
 {
-	return json_pack("{s:s, s:i, s:o, s:o, s:I, s:I}", "command", command, "exit", (int)r->exit,
-	                 "notes", run_notes(r), "stores", run_stores(r), "time",
+	return json_pack("{s:s, s:i, s:s, s:o, s:o, s:I, s:I}", "command", command, "exit", (int)r->exit,
+	                 "id", r->id, "notes", run_notes(r), "stores", run_stores(r), "time",
 	                 (json_int_t)time(NULL), "duration_ms", (json_int_t)r->duration_ms);
 }

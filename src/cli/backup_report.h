@@ -11,6 +11,9 @@
 
 struct backup_result;
 struct plan;
+struct plan_group;
+
+enum { RUN_ID_MAX = 9 };                 /* eight hex digits */
 
 /* What became of a copy to another vault. */
 struct backup_copy {
@@ -25,14 +28,26 @@ struct backup_report {
 	struct backup_result *results;   /* one for each store of the plan */
 	struct backup_copy *copies;      /* owned by who made the report */
 	size_t n_copies;
-	bool copies_failed;              /* all of them, before any began */
+	bool copies_failed;              /* all of them, before any began: for copies_error */
 	struct err warning;              /* of the run as a whole: its entry in the ledger */
+	struct err copies_error;
+	int64_t began_s;
+	char id[RUN_ID_MAX];             /* of the run, for the log */
 	uint64_t duration_ms;
 	bool dry_run, accepted;          /* accepted: vanished files are gone on purpose */
 	enum exit_code exit;
 };
 
+/* A new id and the present time. */
+void backup_report_begin(struct backup_report *r);
+
 enum exit_code backup_report_exit(const struct backup_report *r);
+
+/* How many stores there are, and how many failed; a fleet that cannot be looked at is one. */
+size_t backup_report_stores(const struct backup_report *r, size_t *failed);
+
+/* Say what helps against denials; only here it is known who asked. */
+void backup_report_explain(const struct backup_report *r);
 
 /* Failures and warnings to standard error. */
 void backup_report_messages(const struct backup_report *r);
@@ -40,6 +55,9 @@ void backup_report_messages(const struct backup_report *r);
 /* The summary; fleets are folded into one line unless `all`. */
 int backup_report_print(const struct backup_report *r, bool all, struct err *err);
 int backup_report_json(const struct backup_report *r, struct err *err);
+
+/* What is to be known of a fleet though its members are well: code 0 if nothing. */
+struct err backup_report_missing(const struct backup_report *r, const struct plan_group *g);
 
 /* The record for runlog.h. */
 json_t *backup_report_run(const struct backup_report *r, const char *command);

@@ -1,18 +1,16 @@
 /* backup - take snapshots of the stores of the configuration. */
 #include <stdlib.h>
-#include <time.h>
 
-#include "base/json.h"
-#include "cli/after_backup.h"
+#include "cli/backup_job.h"
 #include "cli/backup_report.h"
 #include "cli/cli.h"
 #include "cli/command.h"
-#include "cli/live.h"
+#include "cli/outcomes.h"
 #include "cli/output.h"
 #include "cli/plan.h"
-#include "cli/runlog.h"
 #include "cli/stop.h"
 #include "holdfast/err.h"
+#include "holdfast/vault.h"
 
 enum { FULL, REREAD, ACCEPT_MISSING };
 
@@ -24,23 +22,29 @@ static const struct option_spec options[] = {
 	{ 0 },
 };
 
-static uint64_t now_ms(void)
+static void keep_records(struct cli *cli, struct backup_report *r)
 {
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	struct err err = { 0 };
+	if (backup_job_remember(cli, r, &err) == 0)
+		return;
+	output_error(&err);
+	if (r->exit == EXIT_DONE)
+		r->exit = EXIT_DEGRADED;
 }
 
-static bool is_tried(const struct plan *plan, const struct backup_result *results)
+static int report(struct cli *cli, struct backup_report *r, struct err *err)
 {
-	for (size_t i = 0; i < plan->n; i++)
-		if (results[i].err.code != ERR_NONE)
-			return true;
-	return false;
+	r->exit = *stop_flag() ? EXIT_STOPPED : backup_report_exit(r);
+	keep_records(cli, r);
+	if (cli->options.quiet && r->exit == EXIT_DONE)
+		return EXIT_DONE;
+	backup_report_messages(r);
+	int rc = cli->options.json ? backup_report_json(r, err)
+	                           : backup_report_print(r, cli->options.verbose, err);
+	return rc != 0 ? rc : (int)r->exit;
 }
 
-/* ERR_* only for what stopped all of it; what befell single stores is in the results. */
-static int run_plan(struct cli *cli, struct backup_report *r, struct err *err)
+static int back_up(struct cli *cli, struct backup_report *r, struct err *err)
 {
 	const struct options *o = &cli->options;
 	struct backup_options how = {
@@ -50,53 +54,14 @@ static int run_plan(struct cli *cli, struct backup_report *r, struct err *err)
 		.progress = cli_progress(cli),
 		.warning = &r->warning,
 	};
-	uint64_t start = now_ms();
-	int rc = r->plan->n
-	             ? backup_run(cli->vault, r->plan->stores, r->plan->n, &how, r->results, err)
-	             : 0;
-	live_clear();
-	r->duration_ms = now_ms() - start;
-	return rc != 0 && !is_tried(r->plan, r->results) ? rc : 0;
-}
-
-static void keep_records(struct cli *cli, struct backup_report *r)
-{
-	struct err err = { 0 };
-	JSON_AUTO run = backup_report_run(r, "backup");
-	if (cli->options.dry_run)
-		return;
-	if (plan_remember(r->plan, cli, cli->options.own[ACCEPT_MISSING] != NULL, &err) != 0 ||
-	    (cli->state && runlog_append(cli->state, run, &err) != 0)) {
-		output_error(&err);
-		if (r->exit == EXIT_DONE)
-			r->exit = EXIT_DEGRADED;
-	}
-}
-
-static int report(struct cli *cli, struct backup_report *r, struct err *err)
-{
-	r->dry_run = cli->options.dry_run;
-	r->exit = *stop_flag() ? EXIT_STOPPED : backup_report_exit(r);
-	keep_records(cli, r);
-	if (!(cli->options.quiet && r->exit == EXIT_DONE)) {
-		backup_report_messages(r);
-		int rc = cli->options.json ? backup_report_json(r, err)
-		                         : backup_report_print(r, cli->options.verbose, err);
-		if (rc != 0)
-			return rc;
-	}
-	return (int)r->exit;
-}
-
-/* The night's work is done, whatever becomes of its copies. */
-static void copy_elsewhere(struct cli *cli, struct backup_report *r)
-{
-	struct err why = { 0 };
-	if (*stop_flag() || after_backup(cli, r, &why) == 0)
-		return;
-	r->copies_failed = true;
-	err_wrap(&why, "copy to other vaults");
-	output_error(&why);
+	struct err ignored;
+	AUTO(outcomes) late = cli->state ? outcomes_load(cli->state, false, NULL, &ignored) : NULL;
+	if (late && outcomes_of_vault(late, vault_id_text(cli->vault), cli->url, err) != 0)
+		return err->code;
+	if (backup_job_run(cli, r, &how, err) != 0)
+		return err->code;
+	backup_job_copy(cli, r, late);
+	return 0;
 }
 
 static int run(struct cli *cli, struct err *err)
@@ -107,11 +72,11 @@ static int run(struct cli *cli, struct err *err)
 	if (!plan)
 		return err->code;
 	struct backup_report r = { .plan = plan };
+	backup_report_begin(&r);
+	r.dry_run = cli->options.dry_run;
 	r.accepted = cli->options.own[ACCEPT_MISSING] != NULL;
 	r.results = calloc(plan->n + 1, sizeof *r.results);
-	int rc = r.results ? run_plan(cli, &r, err) : err_set(err, ERR_NOMEM, "out of memory");
-	if (rc == 0)
-		copy_elsewhere(cli, &r);
+	int rc = r.results ? back_up(cli, &r, err) : err_set(err, ERR_NOMEM, "out of memory");
 	if (rc == 0)
 		rc = report(cli, &r, err);
 	free(r.copies);

@@ -15,10 +15,11 @@
 #include "cli/when.h"
 #include "holdfast/err.h"
 
-enum { SINCE };
+enum { SINCE, RUN };
 
 static const struct option_spec options[] = {
 	[SINCE] = { "since", 0, "T", "yesterday, today, 7d, 2026-11-22, 2026-11-22T02:15" },
+	[RUN] = { "run", 0, "ID", "this run, as its summary names it" },
 	{ 0 },
 };
 
@@ -93,7 +94,7 @@ static int run_row(struct listing *l, const char *when, const json_t *run, struc
 	snprintf(status, sizeof status, "exit %" PRIu64, number_of(run, "exit"));
 	return TABLE_ROW(l->table, err, when, text_of(run, "command"), stores, status,
 	                 text_size(stored, t.stored),
-	                 text_took(took, number_of(run, "duration_ms")), "");
+	                 text_took(took, number_of(run, "duration_ms")), text_of(run, "id"));
 }
 
 static int note_rows(struct listing *l, const json_t *notes, struct err *err)
@@ -118,7 +119,7 @@ static int show(struct listing *l, const json_t *run, struct err *err)
 		return err->code;
 	for (size_t i = 0; i < json_array_size(stores); i++) {
 		const json_t *store = json_array_get(stores, i);
-		bool told = named || l->options->verbose || *text_of(store, "error");
+		bool told = named || l->options->verbose || l->options->own[RUN] || *text_of(store, "error");
 		if (told && is_asked(l, text_of(store, "store")) &&
 		    store_row(l, named ? when : "", store, err) != 0)
 			return err->code;
@@ -135,10 +136,16 @@ static bool concerns(const struct listing *l, const json_t *run)
 	return l->options->n_operands == 0;
 }
 
+static bool is_named(const struct listing *l, const json_t *run)
+{
+	const char *id = l->options->own[RUN];
+	return !id || strcmp(id, text_of(run, "id")) == 0;
+}
+
 static int visit(void *arg, const json_t *run, struct err *err)
 {
 	struct listing *l = arg;
-	if ((int64_t)number_of(run, "time") < l->since_s || !concerns(l, run))
+	if ((int64_t)number_of(run, "time") < l->since_s || !is_named(l, run) || !concerns(l, run))
 		return 0;
 	l->runs++;
 	return l->options->json ? output_json(json_deep_copy(run), err) : show(l, run, err);
@@ -160,6 +167,10 @@ static int run(struct cli *cli, struct err *err)
 	if (!t || !cli->state || runlog_read(cli->state, visit, &l, err) != 0)
 		return cli->state ? err->code : err_set(err, ERR_INVALID, "log: no state folder");
 	table_print(t);
+	if (l.runs == 0 && o->own[RUN]) {
+		err_set(err, ERR_ABSENT, "log: no run %.20s is recorded here", o->own[RUN]);
+		return err_hint(err, "'holdfast log' lists them");
+	}
 	if (l.runs == 0 && !o->quiet)
 		output_note("nothing was run on this machine%s", since ? " in that time" : "");
 	return 0;
@@ -168,9 +179,10 @@ static int run(struct cli *cli, struct err *err)
 const struct command cmd_log = {
 	.name = "log",
 	.summary = "what was run on this machine",
-	.usage = "[STORE|PATTERN...] [--since T]",
-	.about = "List the backups that ran here, oldest first: each run in a line, with its failures; with\n"
-	         "stores named (or -v), what befell each. The record lies in the state folder.\n",
+	.usage = "[STORE|PATTERN...] [--since T] [--run ID]",
+	.about = "List the backups and runs of this machine, oldest first: each in a line, with its\n"
+	         "failures; with stores named (or -v, or --run), what befell each. The record lies in the\n"
+	         "state folder.\n",
 	.options = options,
 	.run = run,
 };

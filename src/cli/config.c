@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/config_value.h"
+#include "cli/due.h"
 #include "cli/ini_guard.h"
 #include "cli/nearest.h"
 #include "cli/text.h"
@@ -60,6 +61,17 @@ static const struct config_key {
 	{ "timeout", CONFIG_STORE | CONFIG_VAULT, VALUE_DURATION },
 	{ "one-file-system", CONFIG_STORE, VALUE_BOOL },
 	{ "max-missing", CONFIG_STORE, VALUE_COUNT },
+	{ "every", CONFIG_STORE | CONFIG_DEFAULTS, VALUE_EVERY },
+	{ "at", CONFIG_STORE | CONFIG_DEFAULTS, VALUE_AT },
+	{ "rpo", CONFIG_STORE | CONFIG_DEFAULTS, VALUE_DURATION },
+	{ "log", CONFIG_RUN, VALUE_LOG },
+	{ "notify", CONFIG_RUN, VALUE_WEB },
+	{ "notify-file", CONFIG_RUN, VALUE_PATH },
+	{ "notify-command", CONFIG_RUN, VALUE_TEXT },
+	{ "notify-when", CONFIG_RUN, VALUE_WHEN },
+	{ "ping", CONFIG_RUN, VALUE_WEB },
+	{ "ping-file", CONFIG_RUN, VALUE_PATH },
+	{ "mail", CONFIG_RUN, VALUE_TEXT },
 	{ "rotate", CONFIG_STORE | CONFIG_DEFAULTS, VALUE_DURATION },
 	{ "rehash", CONFIG_STORE | CONFIG_DEFAULTS, VALUE_DURATION },
 	{ "full-every", CONFIG_STORE | CONFIG_DEFAULTS, VALUE_DURATION },
@@ -110,13 +122,18 @@ void config_free(struct config *c)
 
 static const char *kind_word(enum config_kind kind)
 {
-	return kind == CONFIG_VAULT ? "vault" : kind == CONFIG_STORE ? "store" : "defaults";
+	switch (kind) {
+	case CONFIG_VAULT: return "vault";
+	case CONFIG_STORE: return "store";
+	case CONFIG_RUN: return "run";
+	case CONFIG_DEFAULTS: break;
+	}
+	return "defaults";
 }
 
-/* "[store crm]", for messages */
-static const char *title(const struct config_section *s, char out[64])
+const char *config_title(const struct config_section *s, char out[CONFIG_TITLE_MAX])
 {
-	snprintf(out, 64, "[%s%s%.50s]", kind_word(s->kind), *s->name ? " " : "", s->name);
+	snprintf(out, CONFIG_TITLE_MAX, "[%s%s%.50s]", kind_word(s->kind), *s->name ? " " : "", s->name);
 	return out;
 }
 
@@ -124,13 +141,14 @@ static const char *title(const struct config_section *s, char out[64])
 static int parse_title(const struct ini_place *at, const char *text, enum config_kind *kind,
                        const char **name, struct err *err)
 {
-	static const char *const words[] = { "vault", "store", "defaults", NULL };
+	static const char *const words[] = { "vault", "store", "defaults", "run", NULL };
 	char word[16];
 	size_t len = strcspn(text, " \t");
 	snprintf(word, sizeof word, "%.*s", (int)len, text);
 	*name = text + len + strspn(text + len, " \t");
 	*kind = strcmp(word, "vault") == 0 ? CONFIG_VAULT : strcmp(word, "store") == 0 ? CONFIG_STORE
-	        : strcmp(text, "defaults") == 0 ? CONFIG_DEFAULTS : 0;
+	        : strcmp(text, "defaults") == 0 ? CONFIG_DEFAULTS
+	        : strcmp(text, "run") == 0 ? CONFIG_RUN : 0;
 	if (*kind == CONFIG_STORE && !**name) {
 		err_set(err, ERR_INVALID, "%s:%u: [store] needs a name", at->file, at->line);
 		return err_hint(err, "for example [store crm]");
@@ -140,7 +158,7 @@ static int parse_title(const struct ini_place *at, const char *text, enum config
 	err_set(err, ERR_INVALID, "%s:%u: unknown section [%s]", at->file, at->line, text);
 	const char *near = nearest_of(word, words);
 	return near ? err_hint(err, "did you mean [%s%s%s]?", near, **name ? " " : "", *name)
-	            : err_hint(err, "known: [vault], [vault NAME], [defaults], [store NAME]");
+	            : err_hint(err, "known: [vault], [vault NAME], [defaults], [store NAME], [run]");
 }
 
 bool config_name_ok(const char *name)
@@ -154,9 +172,9 @@ bool config_name_ok(const char *name)
 	return strcmp(text_escape(safe, sizeof safe, name), name) == 0;
 }
 
-static int bad_name(const struct ini_place *at, const char *name, struct err *err)
+int config_bad_name(const char *file, unsigned line, const char *name, struct err *err)
 {
-	err_set(err, ERR_INVALID, "%s:%u: a store cannot be called '%s'", at->file, at->line, name);
+	err_set(err, ERR_INVALID, "%s:%u: a store cannot be called '%s'", file, line, name);
 	return err_hint(err, "up to %d bytes of UTF-8 without @ * ? [ ] { } \\ and control "
 	                "characters", VAULT_NAME_MAX);
 }
@@ -184,12 +202,12 @@ static int on_section(void *arg, const struct ini_place *at, const char *text, s
 	if (parse_title(at, text, &kind, &name, err) != 0)
 		return err->code;
 	if (*name && !config_name_ok(name))
-		return bad_name(at, name, err);
+		return config_bad_name(at->file, at->line, name, err);
 	const struct config_section *twin = config_find(c, kind, name);
 	if (twin) {
-		char shown[64];
+		char shown[CONFIG_TITLE_MAX];
 		err_set(err, ERR_INVALID, "%s:%u: %s is already at %s:%u", at->file, at->line,
-		        title(twin, shown), twin->file, twin->line);
+		        config_title(twin, shown), twin->file, twin->line);
 		return err_hint(err, "every section stands once");
 	}
 	return add_section(c, at, kind, name, err);
@@ -198,11 +216,11 @@ static int on_section(void *arg, const struct ini_place *at, const char *text, s
 static int unknown_key(const struct ini_place *at, const struct config_section *s, const char *key,
                        struct err *err)
 {
-	char shown[64];
+	char shown[CONFIG_TITLE_MAX];
 	const char *best = NULL;
 	size_t distance = SIZE_MAX;
 	err_set(err, ERR_INVALID, "%s:%u: unknown key '%s' in %s", at->file, at->line, key,
-	        title(s, shown));
+	        config_title(s, shown));
 	for (size_t i = 0; i < KEYS_N; i++)
 		if (keys[i].kinds & s->kind)
 			best = nearest_better(key, keys[i].name, best, &distance);
@@ -211,11 +229,12 @@ static int unknown_key(const struct ini_place *at, const struct config_section *
 	const struct config_key *elsewhere = key_find(key);
 	if (elsewhere)
 		return err_hint(err, "'%s' belongs into a [%s] section", key,
-		                elsewhere->kinds & CONFIG_VAULT ? "vault" : "store");
+		                elsewhere->kinds & CONFIG_VAULT ? "vault"
+		                : elsewhere->kinds & CONFIG_RUN ? "run" : "store");
 	return err_hint(err, "the known keys are in holdfast.conf(5)");
 }
 
-static const struct config_entry *entry_find(const struct config_section *s, const char *key)
+const struct config_entry *config_entry_of(const struct config_section *s, const char *key)
 {
 	for (size_t i = 0; i < s->n; i++)
 		if (strcmp(s->entries[i].key, key) == 0)
@@ -270,7 +289,7 @@ static int on_entry(void *arg, const struct ini_place *at, const char *name, con
                     struct err *err)
 {
 	struct config *c = arg;
-	char shown[64];
+	char shown[CONFIG_TITLE_MAX];
 	if (c->n == 0 || strcmp(c->sections[c->n - 1].file, at->file) != 0)
 		return err_set(err, ERR_INVALID, "%s:%u: '%s' stands before any section", at->file,
 		               at->line, name);
@@ -280,10 +299,10 @@ static int on_entry(void *arg, const struct ini_place *at, const char *name, con
 		return unknown_key(at, s, name, err);
 	if (config_value_check(key->value, value, err) != 0)
 		return err_wrap(err, "%s:%u: '%s' in %s", at->file, at->line, name,
-		                title(s, shown));
+		                config_title(s, shown));
 	if (strcmp(name, "exclude") == 0)
 		return add_exclude(s, value, err);
-	const struct config_entry *twin = entry_find(s, name);
+	const struct config_entry *twin = config_entry_of(s, name);
 	if (twin)
 		return err_set(err, ERR_INVALID, "%s:%u: '%s' is already given in line %u",
 		               at->file, at->line, name, twin->line);
@@ -294,46 +313,6 @@ int config_add(struct config *c, const char *file, const char *text, size_t len,
 {
 	struct ini_visitor visitor = { on_section, on_entry, c };
 	return ini_guard_read(file, text, len, &visitor, err);
-}
-
-static int missing_key(const struct config_section *s, const char *key, struct err *err)
-{
-	char shown[64];
-	return err_set(err, ERR_INVALID, "%s:%u: '%s' is missing in %s", s->file, s->line, key,
-	               title(s, shown));
-}
-
-static int complete_store(const struct config_section *s, struct err *err)
-{
-	const struct config_entry *type = entry_find(s, "type"), *name = entry_find(s, "name");
-	struct ini_place at = { s->file, name ? name->line : s->line };
-	if (!type)
-		return missing_key(s, "type", err);
-	if ((strcmp(type->value, "sqlite") == 0 || strcmp(type->value, "files") == 0) &&
-	    !entry_find(s, "path"))
-		return missing_key(s, "path", err);
-	if (strcmp(type->value, "command") == 0 && !entry_find(s, "command"))
-		return missing_key(s, "command", err);
-	if (config_store_is_fleet(s)) {
-		if (!name || strchr(name->value, '{'))
-			return 0;
-		err_set(err, ERR_INVALID, "%s:%u: 'name' gives every file the same store name",
-		        at.file, at.line);
-		return err_hint(err, "for example 'name = %s/{stem}'", s->name);
-	}
-	return config_name_ok(config_store_name(s)) ? 0 : bad_name(&at, config_store_name(s), err);
-}
-
-int config_complete(const struct config *c, struct err *err)
-{
-	for (size_t i = 0; i < c->n; i++) {
-		const struct config_section *s = &c->sections[i];
-		if (s->kind == CONFIG_VAULT && !entry_find(s, "url"))
-			return missing_key(s, "url", err);
-		if (s->kind == CONFIG_STORE && complete_store(s, err) != 0)
-			return err->code;
-	}
-	return 0;
 }
 
 const struct config_section *config_find(const struct config *c, enum config_kind kind,
@@ -347,10 +326,10 @@ const struct config_section *config_find(const struct config *c, enum config_kin
 
 const char *config_get(const struct config *c, const struct config_section *s, const char *key)
 {
-	const struct config_entry *e = entry_find(s, key);
+	const struct config_entry *e = config_entry_of(s, key);
 	const struct config_section *defaults = config_find(c, CONFIG_DEFAULTS, "");
 	if (!e && defaults && s->kind == CONFIG_STORE)
-		e = entry_find(defaults, key);
+		e = config_entry_of(defaults, key);
 	return e ? e->value : NULL;
 }
 
@@ -363,14 +342,30 @@ uint64_t config_get_number(const struct config *c, const struct config_section *
 
 bool config_store_is_fleet(const struct config_section *s)
 {
-	const struct config_entry *type = entry_find(s, "type"), *path = entry_find(s, "path");
+	const struct config_entry *type = config_entry_of(s, "type"), *path = config_entry_of(s, "path");
 	return type && path && strcmp(type->value, "sqlite") == 0 && fleet_is_pattern(path->value);
 }
 
 const char *config_store_name(const struct config_section *s)
 {
-	const struct config_entry *name = entry_find(s, "name");
+	const struct config_entry *name = config_entry_of(s, "name");
 	return name ? name->value : s->name;
+}
+
+void config_store_due(const struct config *c, const struct config_section *s, struct due *out)
+{
+	const char *at = config_get(c, s, "at");
+	*out = DUE_DEFAULT;
+	if (at)
+		due_parse_at(at, &out->at);
+	if (config_get(c, s, "every"))
+		out->every_s = config_get_number(c, s, "every");
+}
+
+const char *config_run_value(const struct config *c, const char *key)
+{
+	const struct config_section *s = config_find(c, CONFIG_RUN, "");
+	return s ? config_get(c, s, key) : NULL;
 }
 
 static void source_options(const struct config *c, const struct config_section *s,

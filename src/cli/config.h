@@ -14,9 +14,10 @@
 #include "base/scope.h"
 
 struct backup_store;
+struct due;
 struct err;
 
-enum config_kind { CONFIG_VAULT = 1, CONFIG_DEFAULTS = 2, CONFIG_STORE = 4 };
+enum config_kind { CONFIG_VAULT = 1, CONFIG_DEFAULTS = 2, CONFIG_STORE = 4, CONFIG_RUN = 8 };
 
 struct config_entry {
 	const char *key;         /* of the table of known keys */
@@ -26,13 +27,15 @@ struct config_entry {
 
 struct config_section {
 	enum config_kind kind;
-	char *name;              /* "" for [vault] and [defaults] */
+	char *name;              /* "" for [vault], [defaults] and [run] */
 	char *file;
 	unsigned line;
 	struct config_entry *entries;
 	size_t n;
 	char **exclude;          /* NULL-terminated, or NULL */
 };
+
+enum { CONFIG_TITLE_MAX = 64 };
 
 struct config {
 	char *path;              /* of the main file; NULL if there is none */
@@ -50,6 +53,15 @@ AUTO_FREE(config);
 int config_add(struct config *c, const char *file, const char *text, size_t len, struct err *err);
 int config_complete(const struct config *c, struct err *err);
 
+/* What the section itself says; NULL if nothing. */
+const struct config_entry *config_entry_of(const struct config_section *s, const char *key);
+
+/* "[store crm]", for messages. */
+const char *config_title(const struct config_section *s, char out[CONFIG_TITLE_MAX]);
+
+/* ERR_INVALID saying what a store may be called. */
+int config_bad_name(const char *file, unsigned line, const char *name, struct err *err);
+
 /* NULL if it is not there. */
 const struct config_section *config_find(const struct config *c, enum config_kind kind,
                                          const char *name);
@@ -61,6 +73,12 @@ uint64_t config_get_number(const struct config *c, const struct config_section *
 /* The store's name, or its template if its path is a pattern. */
 const char *config_store_name(const struct config_section *s);
 bool config_store_is_fleet(const struct config_section *s);
+
+/* When it is to be backed up: `at` and `every`. */
+void config_store_due(const struct config *c, const struct config_section *s, struct due *out);
+
+/* A value of [run], or NULL. */
+const char *config_run_value(const struct config *c, const char *key);
 
 /* What backup_run wants to know of a store; strings stay the section's, name and path the caller's. */
 void config_backup_store(const struct config *c, const struct config_section *s, const char *name,

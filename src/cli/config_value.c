@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/rate.h"
+#include "cli/due.h"
 #include "cli/nearest.h"
 #include "cli/when.h"
 #include "holdfast/err.h"
@@ -103,6 +104,24 @@ static bool rate(const char *text)
 	return *text && rate_parse(&ignored_rate, text, &ignored) == 0;
 }
 
+static bool every(const char *text, uint64_t *out)
+{
+	return when_duration(text, out) && due_every_ok(*out);
+}
+
+static bool at(const char *text)
+{
+	struct due_at ignored;
+	return due_parse_at(text, &ignored);
+}
+
+/* The value may be a secret: what is wrong with it must be plain without its being repeated. */
+static bool web(const char *text)
+{
+	size_t len = strncmp(text, "https://", 8) == 0 ? 8 : strncmp(text, "http://", 7) == 0 ? 7 : 0;
+	return len > 0 && text[len] && text[len] != '/' && strcspn(text, " \t\"<>\\") == strlen(text);
+}
+
 static bool known_type(const char *text)
 {
 	for (const char *const *t = config_value_types; *t; t++)
@@ -131,6 +150,11 @@ static bool parse(enum config_value kind, const char *text, uint64_t *out)
 	case VALUE_STYLE: return one_of(text, "path", "virtual-host", out);
 	case VALUE_LOCK: return lock(text, out);
 	case VALUE_COPY: return one_of(text, "never", "after-backup", out);
+	case VALUE_AT: return at(text);
+	case VALUE_EVERY: return every(text, out);
+	case VALUE_LOG: return *text == '/' || strcmp(text, "journal") == 0;
+	case VALUE_WEB: return web(text);
+	case VALUE_WHEN: return one_of(text, "trouble", "always", out);
 	}
 	return false;
 }
@@ -154,6 +178,11 @@ static const char *expected(enum config_value kind)
 	case VALUE_STYLE: return "path or virtual-host";
 	case VALUE_LOCK: return "compliance or governance and a duration, such as governance 30d";
 	case VALUE_COPY: return "never or after-backup";
+	case VALUE_AT: return "a time such as 02:15, sun 03:00 or mon-fri 22:30";
+	case VALUE_EVERY: return "a duration of whole days, or of whole minutes below a day: 1d, 6h, 30m";
+	case VALUE_LOG: return "journal, or an absolute path";
+	case VALUE_WEB: return "an address that begins with https:// or http://";
+	case VALUE_WHEN: return "trouble or always";
 	}
 	return "";
 }
@@ -163,6 +192,8 @@ int config_value_check(enum config_value kind, const char *text, struct err *err
 	uint64_t number;
 	if (parse(kind, text, &number))
 		return 0;
+	if (kind == VALUE_WEB)
+		return err_set(err, ERR_INVALID, "is not %s", expected(kind));
 	err_set(err, ERR_INVALID, "'%s' is not %s", text, expected(kind));
 	const char *near = kind == VALUE_TYPE ? nearest_of(text, config_value_types) : NULL;
 	return near ? err_hint(err, "did you mean '%s'?", near) : err->code;

@@ -24,6 +24,11 @@ enum config_value {
 	VALUE_STYLE,      /* path (number: 0), virtual-host (1) */
 	VALUE_LOCK,       /* compliance 30d, governance 30d; number: seconds */
 	VALUE_COPY,       /* never (number: 0), after-backup (1) */
+	VALUE_AT,         /* 02:15, mon-fri 02:15 (due.h) */
+	VALUE_EVERY,      /* as VALUE_DURATION, of whole minutes below a day, or of whole days */
+	VALUE_LOG,        /* journal, or an absolute path */
+	VALUE_WEB,        /* http://..., https://... */
+	VALUE_WHEN,       /* trouble (number: 0), always (1) */
 };
 
 /* ERR_INVALID saying what is expected. */

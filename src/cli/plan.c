@@ -97,6 +97,7 @@ static int add_fleet(struct maker *m, struct plan_group *g, struct err *err)
 	for (size_t i = 0; i < g->fleet->n_vanished; i++)
 		g->missing += is_asked(m, g->section, g->fleet->vanished[i]);
 	g->too_many_missing = g->missing > config_get_number(c, g->section, "max-missing");
+	g->whole = g->n == g->fleet->n && g->missing == g->fleet->n_vanished;
 	return 0;
 }
 
@@ -158,6 +159,22 @@ struct plan *plan_make(struct cli *cli, struct err *err)
 	return rc == 0 ? TAKE(p) : NULL;
 }
 
+void plan_keep(struct plan *p, plan_wants *keep, void *arg)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < p->n_groups; i++) {
+		struct plan_group *g = &p->groups[i];
+		size_t first = kept;
+		for (size_t k = g->first; k < g->first + g->n; k++)
+			if (keep(arg, g, &p->stores[k]))
+				p->stores[kept++] = p->stores[k];
+		g->first = first;
+		g->n = kept - first;
+		g->too_many_missing = g->too_many_missing && g->n > 0;
+	}
+	p->n = kept;
+}
+
 static int remember(const struct plan_group *g, struct cli *cli, bool accept, struct err *err)
 {
 	const struct fleet *f = g->fleet;
@@ -180,8 +197,7 @@ int plan_remember(const struct plan *p, struct cli *cli, bool accept, struct err
 	for (size_t i = 0; i < p->n_groups; i++) {
 		const struct plan_group *g = &p->groups[i];
 		/* part of a fleet says nothing of the rest */
-		if (g->fleet && g->n == g->fleet->n && g->missing == g->fleet->n_vanished &&
-		    remember(g, cli, accept, err) != 0)
+		if (g->fleet && g->whole && remember(g, cli, accept, err) != 0)
 			return err->code;
 	}
 	return 0;

@@ -20,6 +20,7 @@ struct plan_group {
 	size_t first, n;         /* its stores */
 	size_t missing;          /* vanished members that were asked for */
 	bool too_many_missing;   /* more than max-missing */
+	bool whole;              /* a fleet of which no member was left out by the operands */
 	struct err err;          /* code not 0: the fleet could not be expanded, n is 0 */
 };
 
@@ -34,6 +35,10 @@ struct plan {
 struct plan *plan_make(struct cli *cli, struct err *err);
 void plan_free(struct plan *p);
 AUTO_FREE(plan);
+
+/* Leave only the stores that `keep` wants; what vanished from a fleet is told only with one of them. */
+typedef bool plan_wants(void *arg, const struct plan_group *g, const struct backup_store *store);
+void plan_keep(struct plan *p, plan_wants *keep, void *arg);
 
 /* Remember which members are there; those that vanished beyond max-missing stay remembered until
  * `accept`, so that they are told of every night. */

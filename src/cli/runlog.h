@@ -1,10 +1,11 @@
 /*
  * runlog - what was run on this machine: one line of canonical JSON a run in STATE/runs.log.
  *
- *   {"command":"backup","duration_ms":N,"exit":0,"notes":["..."],"stores":[{"store","result",
- *   "snapshot","kind","bytes_stored","duration_ms","error"}],"time":N}
+ *   {"command":"backup","duration_ms":N,"exit":0,"id":"8f21c03a","notes":["..."],"stores":[{"store",
+ *   "result","snapshot","kind","bytes_stored","duration_ms","error"}],"time":N}
  *
- * result is "done", "warning" or "failed"; snapshot, kind and bytes_stored only if not failed.
+ * command is "backup" or "run"; id is a random name of the run; result is "done", "warning" or
+ * "failed"; snapshot, kind and bytes_stored only if not failed.
  *
  * At 16 MiB the file becomes runs.log.1, in place of the one before.
  */

@@ -1,6 +1,7 @@
 #include "cli/text.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -53,6 +54,21 @@ char *text_time(char out[TEXT_MAX], int64_t time_s)
 	struct tm local;
 	if (!localtime_r(&t, &local) || strftime(out, TEXT_MAX, "%Y-%m-%d %H:%M:%S", &local) == 0)
 		snprintf(out, TEXT_MAX, "@%" PRId64, time_s);
+	return out;
+}
+
+char *text_day(char out[TEXT_MAX], int64_t time_s, int64_t now_s)
+{
+	time_t t = (time_t)time_s, now = (time_t)now_s;
+	struct tm then = { 0 }, today = { 0 };
+	localtime_r(&t, &then);
+	localtime_r(&now, &today);
+	bool same_year = then.tm_year == today.tm_year;
+	size_t len = !same_year                        ? strftime(out, TEXT_MAX, "%d %b %Y %H:%M", &then)
+	             : then.tm_yday != today.tm_yday ? strftime(out, TEXT_MAX, "%a %d %b %H:%M", &then)
+	                                             : strftime(out, TEXT_MAX, "today %H:%M", &then);
+	if (len == 0)
+		out[0] = '\0';
 	return out;
 }
 

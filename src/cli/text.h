@@ -12,6 +12,8 @@ char *text_size(char out[TEXT_MAX], uint64_t bytes);             /* "9.6 MiB" */
 char *text_took(char out[TEXT_MAX], uint64_t duration_ms);       /* "0.4 s", "12:07 min" */
 char *text_age(char out[TEXT_MAX], int64_t seconds);             /* "9 h", "3 d" */
 char *text_time(char out[TEXT_MAX], int64_t time_s);             /* "2026-11-22 02:15:07", local */
+/* "today 02:15", "Sat 21 Nov 02:15"; with its year where that is another one. Local. */
+char *text_day(char out[TEXT_MAX], int64_t time_s, int64_t now_s);
 char *text_percent(char out[TEXT_MAX], uint64_t part, uint64_t whole);   /* "6.1 %" */
 
 /*

@@ -8,7 +8,7 @@ load helper
 }
 
 @test "every command has help that names its options" {
-	for command in init add backup snapshots ls restore dump diff check copy stats log rescue status vault version \
+	for command in init add backup run schedule snapshots ls restore dump diff check copy stats log rescue status vault version \
 		help; do
 		run -0 --separate-stderr "$HOLDFAST" "$command" --help
 		[[ $output == "Usage: holdfast $command"* ]]

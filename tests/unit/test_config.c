@@ -16,6 +16,7 @@
 #include "cli/config.h"
 #include "cli/config_file.h"
 #include "cli/config_edit.h"
+#include "cli/due.h"
 #include "cli/ini_guard.h"
 #include "holdfast/backup.h"
 #include "holdfast/err.h"
@@ -83,6 +84,60 @@ static void the_sample_is_understood(void **state)
 	assert_true(config_store_is_fleet(fleet));
 	assert_string_equal(config_store_name(fleet), "tenants/{stem}");
 	assert_int_equal(config_get_number(c, fleet, "max-missing"), 5);
+}
+
+static void times_have_one_grammar_and_a_default(void **state)
+{
+	(void)state;
+	struct err err = { 0 };
+	static const char text[] = "[defaults]\nat = sun 03:00\nrpo = 26h\n"
+	                           "[store a]\ntype = files\npath = /a\n"
+	                           "[store b]\ntype = files\npath = /b\nevery = 6h\nat = 01:00\nrpo = 8h\n";
+	struct due due;
+	AUTO(config) c = parse(text, strlen(text), &err);
+	assert_non_null(c);
+	config_store_due(c, config_find(c, CONFIG_STORE, "a"), &due);
+	assert_int_equal(due.at.days, 1);
+	assert_int_equal(due.at.minute, 180);
+	assert_int_equal(due.every_s, 86400);
+	assert_int_equal(config_get_number(c, config_find(c, CONFIG_STORE, "a"), "rpo"), 26 * 3600);
+	config_store_due(c, config_find(c, CONFIG_STORE, "b"), &due);
+	assert_int_equal(due.every_s, 6 * 3600);
+	assert_int_equal(due.at.minute, 60);
+	assert_int_equal(config_get_number(c, config_find(c, CONFIG_STORE, "b"), "rpo"), 8 * 3600);
+	AUTO(config) bare = parse(sample, strlen(sample), &err);
+	config_store_due(bare, config_find(bare, CONFIG_STORE, "crm"), &due);
+	assert_int_equal(due.at.minute, 135);
+	expect_refused("[store a]\ntype = files\npath = /a\nat = mon 03:00\nevery = 6h\n",
+	               "t.conf:1: [store a] is 'every' 6h, and 'at' mon 03:00 names days",
+	               "leave the days away, or make 'every' a day");
+	expect_refused("[defaults]\nat = 3 pm\n",
+	               "t.conf:2: 'at' in [defaults]: '3 pm' is not a time such as 02:15, sun 03:00 or "
+	               "mon-fri 22:30", NULL);
+	expect_refused("[defaults]\nevery = 36h\n",
+	               "t.conf:2: 'every' in [defaults]: '36h' is not a duration of whole days, or of whole "
+	               "minutes below a day: 1d, 6h, 30m", NULL);
+}
+
+static void what_runs_tell_stands_in_a_section_of_its_own(void **state)
+{
+	(void)state;
+	struct err err = { 0 };
+	static const char text[] = "[run]\nlog = journal\nping = https://hc.example/x\n";
+	AUTO(config) c = parse(text, strlen(text), &err);
+	assert_non_null(c);
+	assert_string_equal(config_run_value(c, "log"), "journal");
+	assert_null(config_run_value(c, "notify"));
+	expect_refused("[run]\nlog = syslog\n",
+	               "t.conf:2: 'log' in [run]: 'syslog' is not journal, or an absolute path", NULL);
+	expect_refused("[run]\nping = https://a/\nping-file = /a\n",
+	               "t.conf:3: 'ping' and 'ping-file' exclude each other", NULL);
+	expect_refused("[defaults]\nlog = journal\n", "t.conf:2: unknown key 'log' in [defaults]",
+	               "'log' belongs into a [run] section");
+	/* an address may be a secret, and is not repeated */
+	expect_refused("[run]\nnotify = ftp://secret\n",
+	               "t.conf:2: 'notify' in [run]: is not an address that begins with https:// or http://",
+	               NULL);
 }
 
 static void a_store_takes_what_it_does_not_say_from_the_defaults(void **state)
@@ -391,6 +446,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_sample_is_understood),
+		cmocka_unit_test(times_have_one_grammar_and_a_default),
+		cmocka_unit_test(what_runs_tell_stands_in_a_section_of_its_own),
 		cmocka_unit_test(a_store_takes_what_it_does_not_say_from_the_defaults),
 		cmocka_unit_test(exclude_may_be_repeated_and_be_a_list),
 		cmocka_unit_test(an_unknown_key_names_file_line_and_the_nearest),
