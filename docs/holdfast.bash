@@ -39,6 +39,7 @@ _holdfast_options()
 	schedule) echo "$common --cron --user --delay --root --force --dry-run" ;;
 	status) echo "$common --prometheus" ;;
 	rescue) echo "$common --to --as-of" ;;
+	key) echo "$common --role --name --yes --all --dry-run" ;;
 	snapshots | ls | diff | stats) echo "$common --as-of" ;;
 	*) echo "$common" ;;
 	esac
@@ -46,7 +47,7 @@ _holdfast_options()
 
 _holdfast()
 {
-	local commands='init add backup run schedule snapshots ls restore dump diff check copy stats log rescue status vault version help'
+	local commands='init add backup run schedule snapshots ls restore dump diff check copy stats log rescue status ledger vault key version help'
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word
 	COMPREPLY=()
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -80,6 +81,10 @@ _holdfast()
 		mapfile -t COMPREPLY < <(compgen -W 'today yesterday 7d' -- "$cur")
 		return
 		;;
+	--role)
+		mapfile -t COMPREPLY < <(compgen -W 'writer drill restorer auditor admin' -- "$cur")
+		return
+		;;
 	--vault)
 		mapfile -t COMPREPLY < <(compgen -W "$(_holdfast_sections vault)" -- "$cur")
 		return
@@ -95,6 +100,8 @@ _holdfast()
 		:
 	elif [[ $command == vault ]]; then
 		mapfile -t COMPREPLY < <(compgen -W 'test' -- "$cur")
+	elif [[ $command == key && $prev == key ]]; then
+		mapfile -t COMPREPLY < <(compgen -W 'enroll accept grant list show recover' -- "$cur")
 	elif [[ $command == add ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 	else

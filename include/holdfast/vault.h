@@ -1,9 +1,10 @@
 /*
  * vault - one vault behind a URL, with the keys this machine has for it. (docs/FORMAT.md)
  *
- * A handle is opened without any secret; what it can do depends on what is found: with this
- * machine's key file (keys_dir) it can write, after vault_unlock it can read. One handle may be
- * used from several threads once it is opened and unlocked.
+ * A handle is opened without any secret; what it can do depends on what is found: with a writer's
+ * key file (keys_dir) it can write, with a drill's or restorer's it can read what was granted to it,
+ * after vault_unlock it can read everything. One handle may be used from several threads once it is
+ * opened and unlocked.
  */
 #ifndef HOLDFAST_VAULT_H
 #define HOLDFAST_VAULT_H
@@ -79,14 +80,40 @@ bool vault_copies_used(struct vault *v, struct err *told);
  * slot; ERR_CORRUPT, ERR_FORK if the slot does not belong to this vault. */
 int vault_unlock(struct vault *v, const char *passphrase, size_t len, struct err *err);
 
+/* Before vault_unlock: keep the root key too, to sign with it (enrol.h). */
+void vault_keep_root(struct vault *v);
+
+/* Writes its own stores; reads everything (it is unlocked); reads this store, unlocked or by grant. */
 bool vault_can_write(const struct vault *v);
 bool vault_can_read(const struct vault *v);
+bool vault_reads_store(const struct vault *v, const uint8_t writer[VAULT_KEY_ID_BYTES],
+                       const uint8_t store[VAULT_STORE_ID_BYTES]);
+
+/* What this machine can do with the keys at hand. Whether the storage's credentials allow it is
+ * another matter (probe.h). */
+struct vault_abilities {
+	const char *machine;   /* its name; NULL: it has no key of this vault */
+	unsigned roles;        /* enum role; 0 until it is accepted */
+	bool waiting;          /* it has asked to be enrolled, and is not yet */
+	bool write, enrol;     /* enrol machines that are no admins */
+	enum { READS_NOTHING, READS_GRANTED, READS_EVERYTHING } read;
+};
+void vault_abilities(const struct vault *v, struct vault_abilities *out);
+
+/* The same as a sentence: "this machine is db1 (admin, writer): it can write its own stores; can read
+ * nothing without the recovery code". Writes into out and returns it. */
+enum { VAULT_ABILITIES_MAX = 320 };
+char *vault_abilities_text(const struct vault *v, char out[VAULT_ABILITIES_MAX]);
+
 const char *vault_url(const struct vault *v);
 const char *vault_id_text(const struct vault *v);      /* 32 hex digits */
 const char *vault_short_id(const struct vault *v);     /* "3f9a-77c2" */
 /* Fingerprint of the root key, for paper: eight groups of four hex digits. */
 const char *vault_fingerprint(const struct vault *v);
 const char *vault_machine(const struct vault *v);      /* this machine's name in the charter, or NULL */
+
+/* ERR_KEY with the words for the user unless everything can be read: what is missing, and who gives it. */
+int vault_need_reader(const struct vault *v, struct err *err);
 
 struct store_info {
 	uint8_t writer[VAULT_KEY_ID_BYTES];
@@ -96,9 +123,10 @@ struct store_info {
 };
 typedef int store_visit(void *arg, const struct store_info *info, struct err *err);
 
-/* Visit every store that has objects in the vault. With the recovery secret names are read from
- * keys/; without it only names given in `known` (NULL-terminated, may be NULL) are recognised, and
- * only of this machine's own stores. ERR_CORRUPT naming a key object that fails. */
+/* Visit every store that has objects in the vault. Names are read from keys/ with the recovery secret,
+ * and from those of them that are sealed to this machine; else only names given in `known`
+ * (NULL-terminated, may be NULL) are recognised, and only of this machine's own stores. ERR_CORRUPT
+ * naming a key object that fails. */
 int vault_stores(struct vault *v, const char *const *known, store_visit *visit, void *arg,
                  struct err *err);
 

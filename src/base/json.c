@@ -144,6 +144,6 @@ int json_get_hex(const json_t *j, const char *key, void *out, size_t len, const 
 
 json_t *json_hex(const void *data, size_t len)
 {
-	char text[2 * 64 + 1];
-	return len <= 64 ? json_string(hex_encode(text, data, len)) : NULL;
+	char text[2 * JSON_HEX_MAX + 1];
+	return len <= JSON_HEX_MAX ? json_string(hex_encode(text, data, len)) : NULL;
 }

@@ -35,7 +35,8 @@ int json_get_text(const json_t *j, const char *key, const char **out, const char
 int json_get_hex(const json_t *j, const char *key, void *out, size_t len, const char *what,
                  struct err *err);
 
-/* A new string of hex digits, for building objects. NULL when out of memory. */
+/* A new string of hex digits, for building objects. NULL when out of memory, or beyond the maximum. */
+enum { JSON_HEX_MAX = 256 };   /* bytes */
 json_t *json_hex(const void *data, size_t len);
 
 #endif

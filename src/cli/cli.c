@@ -19,6 +19,7 @@
 #include "crypto/secret.h"
 #include "holdfast/backend.h"
 #include "holdfast/err.h"
+#include "holdfast/roles.h"
 #include "holdfast/vault.h"
 
 enum { PROMPT_TRIES = 3 };
@@ -305,6 +306,16 @@ static int unlock_by_prompt(struct cli *cli, struct err *err)
 static int nothing_opens(const struct cli *cli, struct err *err)
 {
 	const struct options *o = &cli->options;
+	struct vault_abilities here;
+	vault_abilities(cli->vault, &here);
+	if (here.waiting || here.roles & ROLES_READERS) {
+		vault_need_reader(cli->vault, err);
+		if (!here.waiting && o->n_operands)
+			err_hint(err, "with the recovery code: 'holdfast key grant %s %.*s'", here.machine,
+			         (int)strcspn(o->operands[0], "@"), o->operands[0]);
+		return err_wrap(err, "%s%s%s", cli->command->name, o->n_operands ? " " : "",
+		                o->n_operands ? o->operands[0] : "");
+	}
 	if (vault_can_write(cli->vault))
 		err_set(err, ERR_KEY,
 		        "this machine holds only the writer key, which cannot read backups");

@@ -25,6 +25,7 @@ struct check {
 	struct cli *cli;
 	struct check_options how;
 	struct check_result sum;
+	size_t closed;            /* stores that cannot be decrypted here */
 	const char *subject;
 };
 
@@ -81,6 +82,7 @@ static int check_one(struct check *c, const struct store_entry *store, struct er
 	c->sum.problems += r.problems;
 	c->sum.unreferenced += r.unreferenced;
 	c->sum.decrypted |= r.decrypted;
+	c->closed += store && !r.decrypted;
 	return as_json(c, &r, err);
 }
 
@@ -113,6 +115,9 @@ static void summarize(const struct check *c, size_t stores)
 	if (c->how.read_data && !r->decrypted)
 		printf("Contents were not decrypted: hashes and signatures only, no passphrase "
 		       "given.\n");
+	else if (c->how.read_data && c->closed)
+		printf("Contents of %zu store%s were not decrypted: hashes and signatures only, not granted "
+		       "to this machine.\n", c->closed, c->closed == 1 ? "" : "s");
 	if (!c->how.read_data)
 		printf("Packs were not read: names and lengths only. --read-data reads them.\n");
 }
@@ -132,13 +137,17 @@ static int run(struct cli *cli, struct err *err)
 {
 	const struct options *o = &cli->options;
 	struct check c = { .cli = cli, .how.progress = cli_progress(cli) };
+	struct vault_abilities here;
 	bool unlocked;
 	c.how.read_data = o->own[READ_DATA] || o->own[SUBSET];
 	if (o->own[SUBSET] && parse_subset(o->own[SUBSET], &c.how.subset_percent, err) != 0)
 		return err->code;
 	/* from cron without a passphrase, hashes and signatures are still worth checking */
-	if (cli_open(cli, err) != 0 ||
-	    cli_unlock_if_given(cli, c.how.read_data && !o->quiet, &unlocked, err) != 0)
+	if (cli_open(cli, err) != 0)
+		return err->code;
+	vault_abilities(cli->vault, &here);
+	bool ask = c.how.read_data && !o->quiet && here.read == READS_NOTHING;
+	if (cli_unlock_if_given(cli, ask, &unlocked, err) != 0)
 		return err->code;
 	AUTO(stores) list = stores_load(cli, STORES_AS_THEY_ARE, err);
 	if (!list || stores_keep(list, o->operands, o->n_operands, err) != 0)

@@ -1,19 +1,14 @@
 /* init - make a vault, its configuration, and the recovery sheet. */
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/buf.h"
-#include "base/io.h"
 #include "cli/cli.h"
 #include "cli/command.h"
-#include "cli/config_edit.h"
-#include "cli/config_file.h"
+#include "cli/new_place.h"
 #include "cli/output.h"
-#include "cli/paths.h"
 #include "cli/terminal.h"
 #include "crypto/secret.h"
 #include "crypto/words.h"
@@ -32,8 +27,7 @@ static const struct option_spec options[] = {
 
 struct init {
 	struct cli *cli;
-	char *config_path;
-	bool has_vault_section;
+	struct new_place place;
 	struct secret *passphrase;
 	bool generated;
 	struct vault_init_options how;
@@ -51,63 +45,6 @@ static int parse_cost(const char *text, struct vault_init_options *out, struct e
 	err_set(err, ERR_INVALID,
 	        "init: '%s' is not OPS:KIB with 1 to 16 passes and 8192 to 2097152 KiB", text);
 	return err_hint(err, "the default is 3:65536 for a generated code, 3:262144 else");
-}
-
-static int nothing_named(struct err *err)
-{
-	err_set(err, ERR_INVALID, "init: no vault is named");
-	return err_hint(err, "for example 'holdfast init --vault /srv/vault'");
-}
-
-/* The section that the user means, by name, address or, with nothing said, as the only one. Here a
- * name that is none of the configuration is a folder's. */
-static int find_place(struct cli *cli, const char *asked, struct err *err)
-{
-	const struct config_section *named = config_find(cli->config, CONFIG_VAULT, asked ? asked : "");
-	char *url = cli_url_of(named ? config_get(cli->config, named, "url") : asked, err);
-	int rc = url ? cli_find_vault(cli, url, &cli->place, &cli->url, err) : err->code;
-	free(url);
-	return rc;
-}
-
-/* A configuration that names another vault is somebody's work. */
-static int choose_url(struct init *in, struct err *err)
-{
-	struct cli *cli = in->cli;
-	const struct config_section *vault = config_find(cli->config, CONFIG_VAULT, "");
-	const char *asked = cli->options.vault;
-	if (!asked && !vault)
-		return nothing_named(err);
-	if (find_place(cli, asked, err) != 0)
-		return err->code;
-	in->has_vault_section = cli->place != NULL;
-	if (cli->place || !vault)
-		return 0;
-	err_set(err, ERR_EXISTS, "init: %s names another vault: %s", cli->config->path,
-	        config_get(cli->config, vault, "url"));
-	return err_hint(err, "name another configuration file with -c");
-}
-
-static int places(struct init *in, struct err *err)
-{
-	struct cli *cli = in->cli;
-	const char *state = cli_place_value(cli, "state"), *keys = cli_place_value(cli, "keys");
-	cli->state = state ? strdup(state) : paths_state(err);
-	cli->keys = keys ? strdup(keys) : paths_keys(err);
-	return cli->state && cli->keys ? 0 : err->code;
-}
-
-/* Read the file that is to be written, if it is there. */
-static int load_config(struct init *in, struct err *err)
-{
-	struct cli *cli = in->cli;
-	const char *named = cli->options.config ? cli->options.config : getenv("HOLDFAST_CONFIG");
-	in->config_path = named && *named ? paths_absolute(named, err) : paths_config(err);
-	if (!in->config_path)
-		return err->code;
-	bool there = access(in->config_path, F_OK) == 0;
-	cli->config = there ? config_file_load(in->config_path, err) : config_new(err);
-	return cli->config ? 0 : err->code;
 }
 
 static int generate(struct init *in, struct err *err)
@@ -210,7 +147,7 @@ static int print_json(const struct init *in, const struct vault *v, struct err *
 {
 	json_t *j = json_pack("{s:s, s:s, s:s, s:o}", "vault", vault_id_text(v), "url",
 	                      vault_url(v), "fingerprint", vault_fingerprint(v), "config",
-	                      output_json_text(in->config_path));
+	                      output_json_text(in->place.config_path));
 	if (j && in->generated)
 		json_object_set_new(j, "recovery_code",
 		                    json_stringn((const char *)in->passphrase->bytes,
@@ -236,57 +173,15 @@ static int show_sheet(const struct init *in, const struct vault *v, struct err *
 	                vault_url(v));
 }
 
-static int write_config(const struct init *in, struct err *err)
-{
-	const struct cli *cli = in->cli;
-	AUTO(buf) text = buf_new(8192, err);
-	if (in->has_vault_section)
-		return 0;
-	if (!text || buf_printf(text, err, "[vault]\nurl = %s\nstate = %s\nkeys = %s\n", cli->url,
-	                        cli->state, cli->keys) != 0)
-		return err->code;
-	const char *section = buf_text(text, err);
-	if (!section || config_edit_append(in->config_path, section, err) != 0)
-		return err_wrap(err, "init: the vault is made, its configuration is not");
-	return 0;
-}
-
-/* What would only fail once the vault is made is tried before. */
-static int prepare_config(const struct init *in, struct err *err)
-{
-	const struct cli *cli = in->cli;
-	char copy[PATH_MAX], *slash;
-	if (config_edit_check("url", cli->url, err) != 0 ||
-	    config_edit_check("state", cli->state, err) != 0 ||
-	    config_edit_check("keys", cli->keys, err) != 0)
-		return err->code;
-	snprintf(copy, sizeof copy, "%s", in->config_path);
-	slash = strrchr(copy, '/');
-	if (!slash || slash == copy)
-		return 0;
-	*slash = '\0';
-	if (io_make_dirs(copy, 0700, err) != 0)
-		return err->code;
-	return access(copy, W_OK) == 0 ? 0 : err_sys(err, "init: %s", copy);
-}
-
-static const char *machine_name(char out[65])
-{
-	if (gethostname(out, 64) != 0 || !out[0])
-		snprintf(out, 65, "localhost");
-	out[64] = '\0';
-	return out;
-}
-
 static int make_vault(struct init *in, struct err *err)
 {
 	struct cli *cli = in->cli;
-	char machine[65];
+	char machine[NEW_PLACE_NAME_MAX];
 	struct backend_options storage;
 	struct vault_options place = { .url = cli->url, .storage = &storage,
 		                       .state_dir = cli->state, .keys_dir = cli->keys };
 	cli_storage_options(cli, cli->place, &storage);
-	in->how.machine = machine_name(machine);
+	in->how.machine = new_place_machine(machine);
 	in->how.passphrase = (const char *)in->passphrase->bytes;
 	in->how.passphrase_len = in->passphrase->len;
 	if (vault_init(&place, &in->how, err) != 0)
@@ -296,34 +191,30 @@ static int make_vault(struct init *in, struct err *err)
 	if (!cli->vault && in->generated)
 		printf("Recovery code of %s: %.*s\n", cli->url, (int)in->passphrase->len,
 		       (const char *)in->passphrase->bytes);
-	if (!cli->vault || show_sheet(in, cli->vault, err) != 0 || write_config(in, err) != 0)
+	if (!cli->vault || show_sheet(in, cli->vault, err) != 0)
 		return err->code;
+	if (new_place_write(&in->place, err) != 0)
+		return err_wrap(err, "init: the vault is made, its configuration is not");
 	if (!cli->options.json && !cli->options.quiet)
 		output_note("the configuration is %s; next: holdfast add NAME PATH",
-		            in->config_path);
+		            in->place.config_path);
 	return 0;
 }
 
 static int run(struct cli *cli, struct err *err)
 {
-	struct init in = { .cli = cli };
+	struct init in = { .cli = cli, .place.cli = cli };
 	int rc = options_operands(&cli->options, &cmd_init, 0, 0, err);
 	if (rc == 0)
 		rc = parse_cost(cli->options.own[SLOT_COST], &in.how, err);
 	if (rc == 0)
-		rc = load_config(&in, err);
-	if (rc == 0)
-		rc = choose_url(&in, err);
-	if (rc == 0)
-		rc = places(&in, err);
-	if (rc == 0)
-		rc = prepare_config(&in, err);
+		rc = new_place_choose(&in.place, err);
 	if (rc == 0)
 		rc = get_passphrase(&in, err);
 	if (rc == 0)
 		rc = make_vault(&in, err);
 	secret_free(in.passphrase);
-	free(in.config_path);
+	new_place_free(&in.place);
 	return rc;
 }
 

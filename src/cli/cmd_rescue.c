@@ -50,9 +50,7 @@ static int run(struct cli *cli, struct err *err)
 		err_set(err, ERR_INVALID, "rescue: no folder to write into is given");
 		return err_hint(err, "add --to DIR");
 	}
-	if (cli_open(cli, err) != 0 || cli_unlock(cli, err) != 0)
-		return err->code;
-	AUTO(stores) list = stores_load(cli, STORES_AS_THEY_ARE, err);
+	AUTO(stores) list = stores_load_to_read(cli, o->operands[0], err);
 	const struct store_entry *store = list ? stores_one(list, o->operands[0], err) : NULL;
 	if (!store)
 		return err->code;

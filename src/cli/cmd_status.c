@@ -1,4 +1,6 @@
 /* status - how old the newest snapshot of every store is, in each vault, against its objective. */
+#include <stdio.h>
+
 #include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/output.h"
@@ -6,6 +8,7 @@
 #include "cli/status_text.h"
 #include "cli/status_view.h"
 #include "holdfast/err.h"
+#include "holdfast/vault.h"
 
 enum { PROMETHEUS };
 
@@ -24,6 +27,16 @@ static enum exit_code exit_of(const struct cli *cli, const struct status_view *v
 	return v->late > 0 || v->away > 0 ? EXIT_DEGRADED : EXIT_DONE;
 }
 
+static void tell_abilities(const struct cli *cli)
+{
+	char text[VAULT_ABILITIES_MAX];
+	struct passphrase_source source = cli_passphrase_source(cli);
+	const char *more = passphrase_is_given(&source)
+	                           ? "; a source of the recovery code is there: with it, everything" : "";
+	if (cli->vault)
+		printf("%s%s\n", vault_abilities_text(cli->vault, text), more);
+}
+
 static int run(struct cli *cli, struct err *err)
 {
 	const struct options *o = &cli->options;
@@ -37,8 +50,11 @@ static int run(struct cli *cli, struct err *err)
 	if (o->own[PROMETHEUS] && status_metrics_write(v, o->own[PROMETHEUS], err) != 0)
 		return err->code;
 	bool all = o->verbose || o->n_operands > 0;
-	int rc = o->json ? status_text_json(v, err)
-	         : o->quiet && code == EXIT_DONE ? 0 : status_text_print(v, all, err);
+	if (o->quiet && code == EXIT_DONE && !o->json)
+		return code;
+	int rc = o->json ? status_text_json(v, err) : status_text_print(v, all, err);
+	if (rc == 0 && !o->json)
+		tell_abilities(cli);
 	return rc != 0 ? rc : (int)code;
 }
 

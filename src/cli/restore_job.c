@@ -173,8 +173,7 @@ struct restore_jobs *restore_jobs_new(struct cli *cli, const char *operand, cons
                                       struct err *err)
 {
 	struct store_spec spec;
-	if (stores_parse_spec(operand, &spec, err) != 0 || cli_open(cli, err) != 0 ||
-	    cli_unlock(cli, err) != 0)
+	if (stores_parse_spec(operand, &spec, err) != 0)
 		return NULL;
 	AUTO(restore_jobs) list = calloc(1, sizeof *list);
 	if (!list) {
@@ -182,8 +181,9 @@ struct restore_jobs *restore_jobs_new(struct cli *cli, const char *operand, cons
 		return NULL;
 	}
 	char *pattern = spec.store;
-	list->stores = stores_load_holding(cli, pattern, err);
+	list->stores = stores_load_to_read(cli, pattern, err);
 	if (!list->stores || stores_keep(list->stores, &pattern, 1, err) != 0 ||
+	    choice_prefer(cli, list->stores, spec.snapshot, err) != 0 ||
 	    make_jobs(cli, list, spec.snapshot, err) != 0 || place(cli, list, to, err) != 0)
 		return NULL;
 	return TAKE(list);

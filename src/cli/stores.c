@@ -197,6 +197,35 @@ struct stores *stores_load_holding(struct cli *cli, const char *pattern, struct 
 	return stores_load(cli, STORES_AS_THEY_ARE, err);
 }
 
+/* Is there something that is meant, and can all of it be read here? */
+static bool all_readable(const struct cli *cli, const struct stores *list, const char *pattern)
+{
+	bool any = false;
+	for (size_t i = 0; i < list->n; i++) {
+		const struct store_info *info = &list->entries[i].info;
+		if (!stores_match(&list->entries[i], pattern))
+			continue;
+		if (!vault_reads_store(cli->vault, info->writer, info->store))
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+struct stores *stores_load_to_read(struct cli *cli, const char *pattern, struct err *err)
+{
+	struct vault_abilities here;
+	if (cli_open(cli, err) != 0)
+		return NULL;
+	vault_abilities(cli->vault, &here);
+	if (here.read == READS_GRANTED) {
+		AUTO(stores) list = stores_load_holding(cli, pattern, err);
+		if (!list || all_readable(cli, list, pattern))
+			return TAKE(list);
+	}
+	return cli_unlock(cli, err) == 0 ? stores_load_holding(cli, pattern, err) : NULL;
+}
+
 int stores_keep(struct stores *list, char **operands, size_t n, struct err *err)
 {
 	for (size_t i = 0; i < n; i++)
@@ -216,6 +245,13 @@ void stores_shorten(struct stores *list, size_t n)
 {
 	while (list->n > n)
 		entry_drop(&list->entries[--list->n]);
+}
+
+void stores_remove(struct stores *list, size_t at)
+{
+	entry_drop(&list->entries[at]);
+	list->n--;
+	memmove(&list->entries[at], &list->entries[at + 1], (list->n - at) * sizeof *list->entries);
 }
 
 int stores_newest(struct cli *cli, const struct store_entry *entry, struct snapshot_info *out,

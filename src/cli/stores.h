@@ -30,6 +30,9 @@ enum stores_names {
 struct stores *stores_load(struct cli *cli, enum stores_names names, struct err *err);
 /* STORES_AS_THEY_ARE; where the vault lists none that the pattern means, its mirrors are listed too. */
 struct stores *stores_load_holding(struct cli *cli, const char *pattern, struct err *err);
+/* The same, to read what the pattern means: with what is granted to this machine where that suffices,
+ * else with the recovery secret. ERR_KEY, naming the grant that is missing. */
+struct stores *stores_load_to_read(struct cli *cli, const char *pattern, struct err *err);
 void stores_free(struct stores *list);
 AUTO_FREE(stores);
 
@@ -52,8 +55,9 @@ const struct store_entry *stores_one(const struct stores *list, const char *patt
  * operand that means none. */
 int stores_keep(struct stores *list, char **operands, size_t n, struct err *err);
 
-/* Drop what is behind the first n. */
+/* Drop what is behind the first n; drop one. */
 void stores_shorten(struct stores *list, size_t n);
+void stores_remove(struct stores *list, size_t at);
 
 /* The newest snapshot; *found is false if there is none. */
 int stores_newest(struct cli *cli, const struct store_entry *entry, struct snapshot_info *out,

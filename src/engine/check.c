@@ -22,6 +22,12 @@
 
 /* ---- telling ---- */
 
+bool checking_reads(const struct checking *c)
+{
+	return c->store ? vault_reads_store(c->vault, c->store->writer, c->store->store)
+	                : vault_can_read(c->vault);
+}
+
 int checking_problem(struct checking *c, const struct err *err)
 {
 	if (err->code == ERR_NOMEM || err->code == ERR_STOPPED || err->code == ERR_UNREACHABLE)
@@ -158,14 +164,14 @@ static int look(struct store_check *s, struct err *err)
 
 /* ---- one snapshot ---- */
 
-/* With the recovery secret the body is opened too; else its bytes are verified if data is read, and
+/* Where this machine can, it opens the body too; else its bytes are verified if data is read, and
  * at least that they are all there. */
 static struct heads_entry *load(struct store_check *s, const struct found_snapshot *f,
                                 struct err *err)
 {
 	struct vault *v = s->c->vault;
 	const uint8_t *writer = s->c->store->writer, *store = s->c->store->store;
-	if (vault_can_read(v)) {
+	if (checking_reads(s->c)) {
 		AUTO(open_snapshot) o = open_snapshot_new(v, writer, store, f->seq, err);
 		return o ? TAKE(o->entry) : NULL;
 	}
@@ -192,7 +198,7 @@ static int check_epoch(struct store_check *s, const struct head *h, struct err *
 	s->key_lost = false;
 	seal_key_id(recipient, vault_charter(s->c->vault)->recovery);
 	names_key(name, h->writer, h->store, h->epoch, recipient);
-	int rc = check_key(s->c->vault, name, &k, err);
+	int rc = vault_open_key(s->c->vault, name, &k, err);
 	sodium_memzero(k.sk, sizeof k.sk);
 	if (rc == 0 && memcmp(k.pk, h->epoch_pk, 32) != 0)
 		rc = err_set(err, ERR_CORRUPT, "%s: is another key than the one that snapshot %" PRIu64
@@ -307,7 +313,7 @@ static int check_contents(struct store_check *s, struct err *err)
 {
 	const struct check_options *o = s->c->options;
 	bool newest = true;
-	if (!o->read_data || !vault_can_read(s->c->vault) ||
+	if (!o->read_data || !checking_reads(s->c) ||
 	    (o->subset_percent != 0 && o->subset_percent < 100))
 		return 0;
 	for (size_t i = s->n_snapshots; i-- > 0;) {
@@ -340,7 +346,7 @@ static int run_store(struct store_check *s, struct err *err)
 	    check_packs_compare(c, &s->packs, s->found, s->n_found, err) != 0)
 		return err->code;
 	AUTO(keyring) keys = NULL;
-	if (vault_can_read(c->vault) &&
+	if (checking_reads(c) &&
 	    !(keys = keyring_new(c->vault, c->store->writer, c->store->store, err)))
 		return err->code;
 	if (check_packs_read(c, &s->packs, keys, err) != 0)
@@ -364,7 +370,7 @@ int check_run(struct vault *v, const struct store_info *store, const struct chec
 {
 	struct checking c = { .vault = v, .store = store, .options = options, .result = result,
 	                      .tell = problem, .arg = arg };
-	*result = (struct check_result){ .decrypted = vault_can_read(v) };
+	*result = (struct check_result){ .decrypted = checking_reads(&c) };
 	pthread_mutex_init(&c.lock, NULL);
 	meter_begin(&c.meter, options->progress, store ? store->name : NULL);
 	int rc = store ? check_store(&c, err) : check_vault(&c, err);

@@ -102,7 +102,7 @@ static bool names_files(struct checking *c)
 	pthread_mutex_lock(&c->lock);
 	bool few = c->result->problems < NAMED_MAX;
 	pthread_mutex_unlock(&c->lock);
-	return few && vault_can_read(c->vault);
+	return few && checking_reads(c);
 }
 
 /* What is wrong stands in err; say what is lost by it and what to do, and tell. */
@@ -280,7 +280,7 @@ static bool key_is_lost(const struct checking *c, uint32_t epoch)
 	struct err ignored;
 	seal_key_id(recipient, vault_charter(c->vault)->recovery);
 	names_key(name, c->store->writer, c->store->store, epoch, recipient);
-	int rc = check_key(c->vault, name, &k, &ignored);
+	int rc = vault_open_key(c->vault, name, &k, &ignored);
 	sodium_memzero(k.sk, sizeof k.sk);
 	return rc == ERR_ABSENT || rc == ERR_CORRUPT;
 }

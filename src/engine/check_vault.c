@@ -35,22 +35,6 @@ static struct backend *storage(const struct vault_check *k)
 
 /* ---- store keys ---- */
 
-int check_key(struct vault *v, const char *name, struct storekey *k, struct err *err)
-{
-	uint8_t writer[16], store[16], recipient[16], recovery[16];
-	uint32_t epoch;
-	AUTO(buf) bytes = buf_new(STOREKEY_MAX_BYTES, err);
-	if (!bytes || vault_read_key(v, name, k, bytes, err) != 0)
-		return err->code;
-	names_parse_key(name, writer, store, &epoch, recipient);
-	seal_key_id(recovery, vault_charter(v)->recovery);
-	if (!vault_can_read(v) || memcmp(recipient, recovery, 16) != 0)
-		return 0;
-	if (storekey_open(k, bytes->bytes, bytes->len, vault_recovery_sk(v), vault_psk(v), err) != 0)
-		return err_wrap(err, "%s", name);
-	return 0;
-}
-
 /* Only the writer itself can say whether a name belongs to its store id. */
 static int check_name(const struct vault_check *k, const struct storekey *key, const char *name,
                       struct err *err)
@@ -67,7 +51,7 @@ static int check_name(const struct vault_check *k, const struct storekey *key, c
 static int see_key(struct vault_check *k, const char *name, struct err *err)
 {
 	struct storekey key = { .name = "" };
-	int rc = check_key(k->c->vault, name, &key, err);
+	int rc = vault_open_key(k->c->vault, name, &key, err);
 	if (rc == 0)
 		rc = check_name(k, &key, name, err);
 	sodium_memzero(&key, sizeof key);

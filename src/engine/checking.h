@@ -9,12 +9,11 @@
 #define CHECKING_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "engine/meter.h"
 #include "holdfast/check.h"
-
-struct storekey;
 
 struct checking {
 	struct vault *vault;
@@ -31,9 +30,8 @@ struct checking {
  * any thread. */
 int checking_problem(struct checking *c, const struct err *err);
 
-/* The keys/ object of an epoch: there, by an enrolled writer, in its place, and it opens if it is
- * sealed to the recovery key and that is there. *k gets its public part. Messages name the object. */
-int check_key(struct vault *v, const char *name, struct storekey *k, struct err *err);
+/* Can what is checked be decrypted here: by the recovery secret, or one store by a grant? */
+bool checking_reads(const struct checking *c);
 
 int check_vault(struct checking *c, struct err *err);
 int check_store(struct checking *c, struct err *err);

@@ -22,7 +22,7 @@ struct keyring {
 struct keyring *keyring_new(const struct vault *v, const uint8_t writer[16],
                             const uint8_t store[16], struct err *err)
 {
-	if (vault_need_reader(v, err) != 0)
+	if (vault_need_store(v, writer, store, err) != 0)
 		return NULL;
 	struct keyring *k = calloc(1, sizeof *k);
 	if (k)

@@ -1,4 +1,7 @@
-/* keyring - session keys of one store's packs and bodies, opened with the recovery secret. */
+/*
+ * keyring - session keys of one store's packs and bodies, opened with the recovery secret, or with this
+ * machine's own key where the store is granted to it.
+ */
 #ifndef KEYRING_H
 #define KEYRING_H
 
@@ -11,7 +14,7 @@ struct err;
 struct vault;
 
 struct keyring;
-/* NULL with ERR_KEY (the vault is not unlocked), ERR_NOMEM. Thread-safe. */
+/* NULL with ERR_KEY (the vault is not unlocked, the store not granted), ERR_NOMEM. Thread-safe. */
 struct keyring *keyring_new(const struct vault *v, const uint8_t writer[16],
                             const uint8_t store[16], struct err *err);
 void keyring_free(struct keyring *k);

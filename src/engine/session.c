@@ -239,14 +239,14 @@ static int choose_epoch(struct session *s, struct err *err)
 	struct state *n = s->next;
 	uint32_t there;
 	uint8_t pk[32];
-	bool whole;
-	if (vault_newest_epoch(s->vault, s->store, n->full_epoch, &there, pk, &whole, err) != 0)
+	bool whole, granted;
+	if (vault_newest_epoch(s->vault, s->store, n->full_epoch, &there, pk, &whole, &granted, err) != 0)
 		return err->code;
 	if (there < n->epoch || (s->base && !s->full && !whole))
 		return replace_epochs(s, there, err);
 	if (there > n->epoch || n->epoch == 0) {
-		if (there == 0)
-			return make_epoch(s, 1, err);
+		if (there == 0 || !granted)
+			return make_epoch(s, there + 1, err);
 		/* after state loss, or made by a run that was killed before its first commit */
 		n->epoch = there;
 		n->epoch_since_s = s->now_s;
@@ -256,7 +256,7 @@ static int choose_epoch(struct session *s, struct err *err)
 	if (memcmp(pk, n->epoch_pk, 32) != 0)
 		return err_set(err, ERR_FORK, "%s: the key of epoch %" PRIu32 " in the vault is not the "
 		               "one this machine made", s->spec->source.name, there);
-	if (due(s->now_s, n->epoch_since_s, s->spec->rotate_s))
+	if (!granted || due(s->now_s, n->epoch_since_s, s->spec->rotate_s))
 		return make_epoch(s, n->epoch + 1, err);
 	return 0;
 }

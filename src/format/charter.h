@@ -10,8 +10,12 @@
  * Ed25519 over BLAKE2b-512("hf1.charter", JSON bytes), by the root key or the signer's record key.
  *
  *   kind "vault"   n = 1, by root: format, vault, root, recovery (public keys)
- *   kind "enroll"  key, name, roles, record, log, report, box (public keys); an entry with role
- *                  "admin" must be by root, others by root or an enrolled admin
+ *   kind "enroll"  key, name, roles, record, log, report, box (public keys), and where the machine
+ *                  asked for it, psk (the vault psk, sealed: request.h); an entry with role "admin"
+ *                  must be by root, others by root or an enrolled admin; names and keys are unique
+ *   kind "grant"   by root: to (a key with role drill or restorer), writer, stores (ids): `to` may
+ *                  read these stores of that writer; without stores all, without writer those of all
+ *                  writers. Writers seal new epochs to whom they are granted
  *
  * vault.json is one such line of kind "anchor", by root: format, vault, root, created, and the
  * hashes of FORMAT.md and RECOVERY.txt.
@@ -25,27 +29,40 @@
 #include <stdint.h>
 
 #include "base/scope.h"
+#include "crypto/seal.h"
 #include "crypto/sign.h"
+#include "format/signed_line.h"
+#include "holdfast/roles.h"
 
 struct buf;
 struct err;
 
 enum {
 	CHARTER_MAX_BYTES = 16 << 20,
-	CHARTER_LINE_MAX = 64 << 10,
+	CHARTER_LINE_MAX = SIGNED_LINE_MAX,
 	CHARTER_NAME_MAX = 128,
 	CHARTER_FORMAT = 1,
-};
-
-enum charter_role {
-	ROLE_WRITER = 1, ROLE_ADMIN = 2, ROLE_RESTORER = 4, ROLE_AUDITOR = 8, ROLE_DRILL = 16,
+	CHARTER_GRANT_MAX = 1500,    /* stores in one entry: more do not fit in a line */
 };
 
 struct charter_key {
 	uint8_t id[16];              /* BLAKE2b-128("hf1.keyid", record pk) */
 	char name[CHARTER_NAME_MAX];
-	unsigned roles;              /* enum charter_role, or-ed */
+	unsigned roles;              /* enum role, or-ed */
 	uint8_t record[32], log[32], report[32], box[32];
+	bool has_psk;
+	uint8_t psk[SEAL_STANZA_BYTES];
+	/* of the entry, once it is decoded */
+	uint64_t time_s;
+	bool by_root;
+	uint8_t by[16];              /* the admin's key id, if not by root */
+};
+
+struct charter_grant {
+	uint8_t to[16], writer[16];
+	bool all_writers;            /* writer and stores say nothing */
+	uint8_t (*stores)[16];       /* ascending; NULL: all of the writer's */
+	size_t n_stores;
 };
 
 struct charter {
@@ -55,6 +72,8 @@ struct charter {
 	uint8_t vault[16], root[32], recovery[32];
 	struct charter_key *keys;    /* owned */
 	size_t n_keys;
+	struct charter_grant *grants;   /* owned */
+	size_t n_grants;
 };
 
 /* What vault.json says. */
@@ -76,6 +95,9 @@ int charter_append_vault(struct buf *chain, const struct charter_anchor *a,
 int charter_append_enroll(struct buf *chain, const struct charter_key *key, uint64_t time_s,
                           const uint8_t *signer, const uint8_t sk[SIGN_SECRET_BYTES],
                           struct err *err);
+/* By root only. stores in any order, none twice, at most CHARTER_GRANT_MAX. */
+int charter_append_grant(struct buf *chain, const struct charter_grant *grant, uint64_t time_s,
+                         const uint8_t root_sk[SIGN_SECRET_BYTES], struct err *err);
 
 /* Parse vault.json and verify it against the root key it holds: whether that is the right root key
  * is for the caller to say. ERR_CORRUPT, ERR_NEWER. */
@@ -89,6 +111,14 @@ struct charter *charter_decode(const uint8_t *bytes, size_t len, const struct ch
 void charter_free(struct charter *c);
 AUTO_FREE(charter);
 
+/* NULL if there is none. */
 const struct charter_key *charter_find(const struct charter *c, const uint8_t id[16]);
+const struct charter_key *charter_find_name(const struct charter *c, const char *name);
+
+/* May the key `to` read this store? */
+bool charter_granted(const struct charter *c, const uint8_t to[16], const uint8_t writer[16],
+                     const uint8_t store[16]);
+/* May it read anything at all? */
+bool charter_granted_any(const struct charter *c, const uint8_t to[16]);
 
 #endif

@@ -61,7 +61,7 @@ int storekey_encode(const struct storekey *k, const uint8_t recipient_pk[32],
 }
 
 int storekey_verify(struct storekey *k, const uint8_t *bytes, size_t len,
-                    const uint8_t record_pk[32], struct err *err)
+                    const uint8_t record_pk[32], const uint8_t *root_pk, struct err *err)
 {
 	if (len < SEALED_AT + SEAL_OVERHEAD_BYTES + SIGN_BYTES || len > STOREKEY_MAX_BYTES ||
 	    memcmp(bytes, magic, sizeof magic - 2) != 0)
@@ -78,8 +78,9 @@ int storekey_verify(struct storekey *k, const uint8_t *bytes, size_t len,
 	out.epoch = wire_u32(&w);
 	wire_copy(&w, out.pk, 32);
 	wire_bytes(&w, SEAL_STANZA_BYTES);
-	if (wire_u32(&w) != signed_len - SEALED_AT ||
-	    !sign_verify(bytes + signed_len, label, bytes, signed_len, record_pk))
+	bool right = wire_u32(&w) == signed_len - SEALED_AT;
+	if (!right || !(sign_verify(bytes + signed_len, label, bytes, signed_len, record_pk) ||
+	                (root_pk && sign_verify(bytes + signed_len, label, bytes, signed_len, root_pk))))
 		return err_set(err, ERR_CORRUPT, "its signature is not by the writer it names (changed or "
 		               "damaged in storage)");
 	*k = out;

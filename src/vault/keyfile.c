@@ -23,6 +23,7 @@ enum {
 	RESERVED = 80,
 	TEXT_MAX = 8192,
 	LINE_BYTES = 32,
+	FLAG_REQUEST = 1,
 };
 
 static int derive_keys(struct keyfile *k, struct err *err)
@@ -33,10 +34,11 @@ static int derive_keys(struct keyfile *k, struct err *err)
 	k->record_sk = secret_new(SIGN_SECRET_BYTES, err);
 	k->log_sk = secret_new(SIGN_SECRET_BYTES, err);
 	k->report_sk = secret_new(SIGN_SECRET_BYTES, err);
+	k->box_sk = secret_derive(k->seed->bytes, "hf1.box", err);
 	k->naming = secret_derive(k->seed->bytes, "hf1.naming", err);
 	k->state = secret_derive(k->seed->bytes, "hf1.state", err);
 	if (!sign_seed || !log_seed || !report_seed || !k->record_sk || !k->log_sk || !k->report_sk ||
-	    !k->naming || !k->state)
+	    !k->box_sk || !k->naming || !k->state)
 		return err->code;
 	uint8_t pk[SIGN_PUBLIC_BYTES];
 	sign_keypair(pk, k->log_sk->bytes, log_seed->bytes);
@@ -57,23 +59,46 @@ static int signing_public(uint8_t pk[32], const struct keyfile *k, const char *l
 	return 0;
 }
 
-static int describe(struct charter_key *pub, const struct keyfile *k, const char *name,
-                    struct err *err)
+int keyfile_describe(const struct keyfile *k, const char *name, struct charter_key *pub,
+                     struct err *err)
 {
-	AUTO(secret) box = secret_derive(k->seed->bytes, "hf1.box", err);
-	if (!box || signing_public(pub->record, k, "hf1.record", err) != 0 ||
+	memset(pub, 0, sizeof *pub);
+	if (signing_public(pub->record, k, "hf1.record", err) != 0 ||
 	    signing_public(pub->log, k, "hf1.log", err) != 0 ||
 	    signing_public(pub->report, k, "hf1.report", err) != 0)
 		return err->code;
-	seal_public(pub->box, box->bytes);
+	seal_public(pub->box, k->box_sk->bytes);
 	memcpy(pub->id, k->id, sizeof pub->id);
 	pub->roles = k->roles;
 	snprintf(pub->name, sizeof pub->name, "%s", name);
 	return 0;
 }
 
+int keyfile_request(const struct keyfile *k, struct request *out, struct err *err)
+{
+	AUTO(secret) pairing = secret_derive(k->seed->bytes, "hf1.pair", err);
+	if (!pairing || keyfile_describe(k, k->name, &out->key, err) != 0)
+		return err->code;
+	memcpy(out->vault, k->vault, 16);
+	memcpy(out->root, k->root, 32);
+	memcpy(out->pairing, pairing->bytes, 32);
+	return 0;
+}
+
+int keyfile_take_psk(struct keyfile *k, const struct charter_key *entry, struct err *err)
+{
+	AUTO(secret) pairing = secret_derive(k->seed->bytes, "hf1.pair", err);
+	AUTO(secret) psk = secret_new(32, err);
+	if (!pairing || !psk || request_open_psk(psk->bytes, entry, k->vault, k->box_sk->bytes,
+	                                         pairing->bytes, err) != 0)
+		return err->code;
+	secret_free(k->psk);
+	k->psk = TAKE(psk);
+	return 0;
+}
+
 struct keyfile *keyfile_new(const uint8_t vault[16], const uint8_t root[32],
-                            const uint8_t recovery[32], const uint8_t psk[32], unsigned roles,
+                            const uint8_t recovery[32], const uint8_t *psk, unsigned roles,
                             const char *name, struct charter_key *pub, struct err *err)
 {
 	AUTO(keyfile) k = calloc(1, sizeof *k);
@@ -86,8 +111,13 @@ struct keyfile *keyfile_new(const uint8_t vault[16], const uint8_t root[32],
 	memcpy(k->root, root, 32);
 	memcpy(k->recovery, recovery, 32);
 	k->seed = secret_random(32, err);
-	k->psk = secret_copy(psk, 32, err);
-	if (!k->seed || !k->psk || derive_keys(k, err) != 0 || describe(pub, k, name, err) != 0)
+	k->requested = !psk;
+	if (k->requested)
+		snprintf(k->name, sizeof k->name, "%s", name);
+	else
+		k->psk = secret_copy(psk, 32, err);
+	if (!k->seed || (psk && !k->psk) || derive_keys(k, err) != 0 ||
+	    keyfile_describe(k, name, pub, err) != 0)
 		return NULL;
 	return TAKE(k);
 }
@@ -101,12 +131,13 @@ void keyfile_free(struct keyfile *k)
 	secret_free(k->record_sk);
 	secret_free(k->log_sk);
 	secret_free(k->report_sk);
+	secret_free(k->box_sk);
 	secret_free(k->naming);
 	secret_free(k->state);
 	free(k);
 }
 
-static int path_of(char out[PATH_MAX], const char *dir, const uint8_t vault[16], struct err *err)
+int keyfile_path(char out[PATH_MAX], const char *dir, const uint8_t vault[16], struct err *err)
 {
 	char hex[33];
 	if (snprintf(out, PATH_MAX, "%s/%s.key", dir, hex_encode(hex, vault, 16)) >= PATH_MAX)
@@ -122,23 +153,35 @@ static void encode(uint8_t out[BYTES], const struct keyfile *k)
 	p = wire_put_bytes(p, k->root, 32);
 	p = wire_put_bytes(p, k->recovery, 32);
 	p = wire_put_bytes(p, k->seed->bytes, 32);
-	p = wire_put_bytes(p, k->psk->bytes, 32);
-	memset(p, 0, RESERVED);
+	memset(p, 0, 32 + RESERVED);
+	if (!k->requested)
+		wire_put_bytes(p, k->psk->bytes, 32);
+	p += 32;
+	p[0] = k->requested ? FLAG_REQUEST : 0;
+	p[1] = (uint8_t)strlen(k->name);
+	wire_put_bytes(p + 2, k->name, strlen(k->name));
 	hash_labelled(p + RESERVED, 32, "hf1.keyfile", NULL, 0, out, CHECKED);
+}
+
+static const char *what_it_can(const struct keyfile *k)
+{
+	if (k->roles & ROLES_READERS)
+		return "It decrypts the stores that are granted to it.";
+	return k->roles & ROLE_WRITER ? "It can add backups; it cannot decrypt them."
+	                              : "It cannot decrypt backups.";
 }
 
 int keyfile_store(const struct keyfile *k, const char *dir, const char *url, struct err *err)
 {
 	char path[PATH_MAX], line[2 * LINE_BYTES + 1];
-	if (path_of(path, dir, k->vault, err) != 0 || io_make_dirs(dir, 0700, err) != 0)
+	if (keyfile_path(path, dir, k->vault, err) != 0 || io_make_dirs(dir, 0700, err) != 0)
 		return err->code;
 	if (access(path, F_OK) == 0)
 		return err_set(err, ERR_EXISTS, "%s exists", path);
 	AUTO(buf) text = buf_new(TEXT_MAX, err);
 	if (!text || buf_printf(text, err,
 	                        "# Holdfast key file of this machine for the vault %.300s\n"
-	                        "# Keep it secret. It can add backups; it cannot decrypt them.\n",
-	                        url) != 0)
+	                        "# Keep it secret. %s\n", url, what_it_can(k)) != 0)
 		return err->code;
 	uint8_t bytes[BYTES];
 	encode(bytes, k);
@@ -170,6 +213,21 @@ static bool strip(char hex[2 * BYTES + 1], const char *text)
 	return true;
 }
 
+static int read_extension(struct keyfile *k, struct wire *w, struct err *err)
+{
+	uint8_t flags = wire_u8(w), len = wire_u8(w);
+	if (flags > FLAG_REQUEST) {
+		err_set(err, ERR_NEWER, "the key file was made by a newer Holdfast");
+		return err_hint(err, "install a newer Holdfast");
+	}
+	if (len > REQUEST_NAME_MAX)
+		return err_set(err, ERR_CORRUPT, "the key file is damaged");
+	k->requested = flags & FLAG_REQUEST;
+	wire_copy(w, k->name, len);
+	k->name[len] = '\0';
+	return 0;
+}
+
 static int decode(struct keyfile *k, const uint8_t bytes[BYTES], struct err *err)
 {
 	uint8_t check[32];
@@ -182,8 +240,12 @@ static int decode(struct keyfile *k, const uint8_t bytes[BYTES], struct err *err
 	wire_copy(&w, k->root, 32);
 	wire_copy(&w, k->recovery, 32);
 	k->seed = secret_copy(wire_bytes(&w, 32), 32, err);
-	k->psk = secret_copy(wire_bytes(&w, 32), 32, err);
-	return k->seed && k->psk ? derive_keys(k, err) : err->code;
+	const uint8_t *psk = wire_bytes(&w, 32);
+	if (read_extension(k, &w, err) != 0)
+		return err->code;
+	if (!k->requested)
+		k->psk = secret_copy(psk, 32, err);
+	return k->seed && (k->psk || k->requested) ? derive_keys(k, err) : err->code;
 }
 
 static int check_mode(const char *path, struct err *err)
@@ -207,7 +269,7 @@ struct keyfile *keyfile_load(const char *dir, const uint8_t vault[16], struct er
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	if (path_of(path, dir, vault, err) != 0 || check_mode(path, err) != 0 ||
+	if (keyfile_path(path, dir, vault, err) != 0 || check_mode(path, err) != 0 ||
 	    io_read_file(path, text, err) != 0)
 		return NULL;
 	const char *plain = buf_text(text, err);

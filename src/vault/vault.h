@@ -23,8 +23,18 @@ const struct charter *vault_charter(const struct vault *v);
 const struct charter_anchor *vault_anchor(const struct vault *v);
 const uint8_t *vault_id(const struct vault *v);
 
-/* This machine's keys, or NULL. */
+/* This machine's keys, or NULL; and their entry in the charter, or NULL. */
 const struct keyfile *vault_keyfile(const struct vault *v);
+const struct charter_key *vault_self(const struct vault *v);
+
+/*
+ * One entry more in the charter: every enrolment and grant comes through here. `entry` appends one line
+ * to chain, which holds the charter c; it is called again where another machine was quicker. The entry
+ * is there, and v knows it, when 0 is returned. Not while other threads use v. ERR_FORK, ERR_CORRUPT
+ * (the rules forbid it, or something stands in the way), what entry returns, storage errors.
+ */
+typedef int vault_entry(const struct charter *c, struct buf *chain, void *arg, struct err *err);
+int vault_append_entry(struct vault *v, vault_entry *entry, void *arg, struct err *err);
 
 /* STATE/<vault-id>, or NULL on a machine that only reads. Made on demand by vault_state_make. */
 const char *vault_state_dir(const struct vault *v);
@@ -33,36 +43,62 @@ int vault_state_make(const struct vault *v, struct err *err);
 /* Is it read as it was at some time in the past (backend_options.as_of_s)? Then nothing is written. */
 bool vault_is_past(const struct vault *v);
 
-/* ERR_KEY with the words for the user where a writer key or the recovery secret is missing. */
+/* ERR_KEY with the words for the user where a writer key is missing. */
 int vault_need_writer(const struct vault *v, struct err *err);
-int vault_need_reader(const struct vault *v, struct err *err);
+/* The same where this machine cannot read a store: see vault_need_reader. */
+int vault_need_store(const struct vault *v, const uint8_t writer[16], const uint8_t store[16],
+                     struct err *err);
 
 /* BLAKE2b-128("hf1.storeid", naming key, name): random to others, stable after state loss. */
 void vault_store_id(const struct vault *v, const char *name, uint8_t id[16]);
 
 /* Vault psk: from the key file or the recovery slot; NULL if there is neither. */
 const uint8_t *vault_psk(const struct vault *v);
-/* X25519 recovery secret after vault_unlock, or NULL. */
+/* X25519 recovery secret after vault_unlock, or NULL; and, after vault_keep_root, the root key. */
 const uint8_t *vault_recovery_sk(const struct vault *v);
+const uint8_t *vault_root_sk(const struct vault *v);
 
-/* Make and store the keys/ object of a new epoch, sealed to recovery, and read it back. The secret
- * is wiped; pk gets the public key. ERR_EXISTS if that epoch is taken. */
+/* Make and store the keys/ objects of a new epoch, sealed to recovery, which is read back, and to
+ * every key that the charter grants this store. The secret is wiped; pk gets the public key.
+ * ERR_EXISTS if that epoch is taken. */
 int vault_make_epoch(const struct vault *v, const char *store_name, uint32_t epoch,
                      uint8_t pk[32], struct err *err);
 
 /* Newest epoch of one of this machine's stores (0: none) by listing keys/, with its public key
- * verified as made by this machine. *whole: every epoch from `oldest` up to it is there. */
+ * verified as made by this machine. *whole: every epoch from `oldest` up to it is there. *granted: the
+ * newest is sealed to every key that the charter grants the store. */
 int vault_newest_epoch(const struct vault *v, const uint8_t store[16], uint32_t oldest,
-                       uint32_t *epoch, uint8_t pk[32], bool *whole, struct err *err);
+                       uint32_t *epoch, uint8_t pk[32], bool *whole, bool *granted,
+                       struct err *err);
 
-/* Append a keys/ object, verified as made by an enrolled writer for its place; *k gets its public
- * part. Messages name the object. ERR_ABSENT, ERR_CORRUPT, ERR_NEWER, storage errors. */
+/* Append a keys/ object, verified as made by an enrolled writer or by root for its place; *k gets its
+ * public part. Messages name the object. ERR_ABSENT, ERR_CORRUPT, ERR_NEWER, storage errors. */
 int vault_read_key(const struct vault *v, const char *name, struct storekey *k, struct buf *bytes,
                    struct err *err);
 
-/* The store's secret of an epoch, with the recovery secret. ERR_KEY without it, ERR_ABSENT if that
- * key is not in the vault (shredded or lost), ERR_CORRUPT. */
+/* Read one as above and open it where this machine can: it is sealed to recovery and that is there, or
+ * it is sealed to this machine. Else k->name is empty and k->sk zero. */
+int vault_open_key(const struct vault *v, const char *name, struct storekey *k, struct err *err);
+
+/* The store's secret of an epoch, with the recovery secret or this machine's grant. ERR_KEY without
+ * either, or where this epoch was not sealed to this machine; ERR_ABSENT if that key is not in the
+ * vault (shredded or lost), ERR_CORRUPT. */
 int vault_open_epoch(const struct vault *v, const uint8_t writer[16], const uint8_t store[16],
                      uint32_t epoch, struct storekey *out, struct err *err);
+
+/* Seal an opened store key to another machine, signed by root (which must have been kept), and store
+ * it. ERR_EXISTS. */
+int vault_pass_key(const struct vault *v, const struct storekey *k, const struct charter_key *to,
+                   struct err *err);
+
+/* A keys/ object as it is listed. */
+struct vault_key_place {
+	uint8_t writer[16], store[16];
+	uint32_t epoch;
+	uint8_t recipient[16];
+};
+/* All of them below keys/, sorted by writer, store, recipient, and epoch with the newest first. *list is
+ * the caller's to free(). */
+int vault_list_keys(const struct vault *v, struct vault_key_place **list, size_t *n, struct err *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* Store keys in keys/: made by writers, opened by whoever holds the recovery secret. */
+/* Store keys in keys/: made by writers, opened by whoever holds the recovery secret or a grant. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "holdfast/err.h"
 #include "vault/storage.h"
 #include "vault/vault.h"
+#include "vault/vault_struct.h"
 
 static const char *recovery_object(const struct vault *v, char name[NAMES_MAX],
                                    const uint8_t writer[16], const uint8_t store[16],
@@ -27,11 +29,11 @@ static int read_once(const struct vault *v, const char *name, struct storekey *k
 	uint32_t epoch;
 	const struct charter_key *by = names_parse_key(name, writer, store, &epoch, recipient)
 	                             ? charter_find(vault_charter(v), writer) : NULL;
-	if (!by)
-		return err_set(err, ERR_CORRUPT, "%s: its writer is not in the charter", name);
+	if (!by || !(by->roles & ROLE_WRITER))
+		return err_set(err, ERR_CORRUPT, "%s: no writer of the charter has that key", name);
 	if (storage_get_all(vault_storage(v), name, bytes, err) != 0)
 		return err->code;
-	if (storekey_verify(k, bytes->bytes, bytes->len, by->record, err) != 0)
+	if (storekey_verify(k, bytes->bytes, bytes->len, by->record, v->anchor.root, err) != 0)
 		return err_wrap(err, "%s", name);
 	if (memcmp(k->vault, vault_id(v), 16) != 0 || memcmp(k->writer, writer, 16) != 0 ||
 	    memcmp(k->store, store, 16) != 0 || k->epoch != epoch)
@@ -51,173 +53,300 @@ int vault_read_key(const struct vault *v, const char *name, struct storekey *k, 
 	return rc;
 }
 
-static int encode_and_put(const struct vault *v, struct storekey *k, const char *name,
-                          struct err *err)
+/* ---- making ---- */
+
+/* Seal k to pk, signed by sk, and store it under its name. */
+static int seal_and_put(const struct vault *v, const struct storekey *k, const uint8_t pk[32],
+                        const uint8_t sk[SIGN_SECRET_BYTES], struct buf *bytes, char name[NAMES_MAX],
+                        struct err *err)
 {
-	const struct keyfile *key = vault_keyfile(v);
+	uint8_t recipient[16];
+	seal_key_id(recipient, pk);
+	names_key(name, k->writer, k->store, k->epoch, recipient);
+	if (storekey_encode(k, pk, vault_psk(v), sk, bytes, err) != 0)
+		return err_wrap(err, "%s", name);
+	return storage_put(v->storage, name, bytes->bytes, bytes->len, BACKEND_NEW, err);
+}
+
+static int put_for_recovery(const struct vault *v, const struct storekey *k, struct err *err)
+{
+	char name[NAMES_MAX];
 	AUTO(buf) bytes = buf_new(STOREKEY_MAX_BYTES, err);
-	if (!bytes || storekey_encode(k, vault_charter(v)->recovery, vault_psk(v),
-	                              key->record_sk->bytes, bytes, err) != 0)
-		return err->code;
-	if (storage_put(vault_storage(v), name, bytes->bytes, bytes->len, BACKEND_NEW, err) != 0)
+	if (!bytes || seal_and_put(v, k, v->charter->recovery, v->key->record_sk->bytes, bytes, name,
+	                           err) != 0)
 		return err->code;
 	/* what is sealed to nobody cannot be read later: look at what the vault really holds */
 	AUTO(buf) back = buf_new(STOREKEY_MAX_BYTES, err);
-	if (!back || storage_get_all(vault_storage(v), name, back, err) != 0)
+	if (!back || storage_get_all(v->storage, name, back, err) != 0)
 		return err->code;
 	if (back->len != bytes->len || memcmp(back->bytes, bytes->bytes, back->len) != 0)
 		return err_set(err, ERR_CORRUPT, "%s: reads back differently", name);
 	return 0;
 }
 
+/* Behind the one for recovery: if this is cut short, the next run sees it and makes another epoch. */
+static int put_for_grants(const struct vault *v, const struct storekey *k, struct err *err)
+{
+	for (size_t i = 0; i < v->charter->n_keys; i++) {
+		const struct charter_key *to = &v->charter->keys[i];
+		char name[NAMES_MAX];
+		if (!charter_granted(v->charter, to->id, k->writer, k->store))
+			continue;
+		AUTO(buf) bytes = buf_new(STOREKEY_MAX_BYTES, err);
+		if (!bytes || seal_and_put(v, k, to->box, v->key->record_sk->bytes, bytes, name, err) != 0)
+			return err->code;
+	}
+	return 0;
+}
+
 int vault_make_epoch(const struct vault *v, const char *store_name, uint32_t epoch,
                      uint8_t pk[32], struct err *err)
 {
-	const struct keyfile *key = vault_keyfile(v);
-	char name[NAMES_MAX];
 	AUTO(secret) holder = secret_new(sizeof(struct storekey), err);
 	if (!holder)
 		return err->code;
 	struct storekey *k = (struct storekey *)(void *)holder->bytes;
 	memcpy(k->vault, vault_id(v), 16);
-	memcpy(k->writer, key->id, 16);
+	memcpy(k->writer, v->key->id, 16);
 	vault_store_id(v, store_name, k->store);
 	k->epoch = epoch;
 	snprintf(k->name, sizeof k->name, "%s", store_name);
 	seal_keypair(k->pk, k->sk);
-	recovery_object(v, name, key->id, k->store, epoch);
-	if (encode_and_put(v, k, name, err) != 0)
+	if (put_for_recovery(v, k, err) != 0 || put_for_grants(v, k, err) != 0)
 		return err->code;
 	memcpy(pk, k->pk, 32);
 	return 0;
 }
 
-struct newest {
-	const struct vault *v;
-	uint32_t epoch;
-	uint32_t oldest, n;      /* epochs from `oldest` on */
+int vault_pass_key(const struct vault *v, const struct storekey *k, const struct charter_key *to,
+                   struct err *err)
+{
 	char name[NAMES_MAX];
+	AUTO(buf) bytes = buf_new(STOREKEY_MAX_BYTES, err);
+	return bytes ? seal_and_put(v, k, to->box, vault_root_sk(v), bytes, name, err) : err->code;
+}
+
+/* ---- listing ---- */
+
+struct listing {
+	struct vault_key_place *list;
+	size_t n, cap;
 };
 
-static int newer(void *arg, const struct backend_object *o, struct err *err)
+static int add_place(void *arg, const struct backend_object *o, struct err *err)
 {
-	struct newest *n = arg;
-	uint8_t writer[16], store[16], recipient[16], mine[16];
-	uint32_t epoch;
-	(void)err;
-	seal_key_id(mine, vault_charter(n->v)->recovery);
-	if (!names_parse_key(o->name, writer, store, &epoch, recipient) ||
-	    memcmp(recipient, mine, 16) != 0)
+	struct listing *l = arg;
+	struct vault_key_place one;
+	if (!names_parse_key(o->name, one.writer, one.store, &one.epoch, one.recipient))
 		return 0;
-	n->n += epoch >= n->oldest;
-	if (epoch > n->epoch) {
-		n->epoch = epoch;
-		snprintf(n->name, sizeof n->name, "%s", o->name);
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? l->cap * 2 : 64;
+		struct vault_key_place *list = reallocarray(l->list, cap, sizeof *list);
+		if (!list)
+			return err_set(err, ERR_NOMEM, "out of memory");
+		l->list = list;
+		l->cap = cap;
 	}
+	l->list[l->n++] = one;
+	return 0;
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct vault_key_place *x = a, *y = b;
+	int d = memcmp(x->writer, y->writer, 16);
+	if (d == 0)
+		d = memcmp(x->store, y->store, 16);
+	if (d == 0)
+		d = memcmp(x->recipient, y->recipient, 16);
+	return d ? d : (x->epoch < y->epoch) - (x->epoch > y->epoch);
+}
+
+static int list_below(const struct vault *v, const char *prefix, struct listing *l, struct err *err)
+{
+	int rc = storage_list(v->storage, prefix, add_place, l, err);
+	if (rc != 0)
+		free(l->list);
+	else if (l->n)
+		qsort(l->list, l->n, sizeof *l->list, by_place);
+	return rc;
+}
+
+int vault_list_keys(const struct vault *v, struct vault_key_place **list, size_t *n, struct err *err)
+{
+	struct listing l = { .n = 0 };
+	int rc = list_below(v, NAMES_KEYS, &l, err);
+	if (rc == 0) {
+		*list = l.list;
+		*n = l.n;
+	}
+	return rc;
+}
+
+/* The newest epoch sealed to pk, and how many there are from `oldest` on. */
+static uint32_t newest_for(const struct listing *l, const uint8_t pk[32], uint32_t oldest, uint32_t *n)
+{
+	uint8_t recipient[16];
+	uint32_t newest = 0;
+	seal_key_id(recipient, pk);
+	*n = 0;
+	for (size_t i = 0; i < l->n; i++) {
+		if (memcmp(l->list[i].recipient, recipient, 16) != 0)
+			continue;
+		newest = newest ? newest : l->list[i].epoch;
+		*n += l->list[i].epoch >= oldest;
+	}
+	return newest;
+}
+
+/* A run that was under way when the grant came may have made an epoch without it. */
+static bool sealed_to_grants(const struct vault *v, const struct listing *l, const uint8_t store[16],
+                             uint32_t epoch)
+{
+	uint32_t n;
+	for (size_t i = 0; i < v->charter->n_keys; i++) {
+		const struct charter_key *to = &v->charter->keys[i];
+		if (charter_granted(v->charter, to->id, v->key->id, store) &&
+		    newest_for(l, to->box, 1, &n) < epoch)
+			return false;
+	}
+	return true;
+}
+
+static int newest_pk(const struct vault *v, const uint8_t store[16], uint32_t epoch, uint8_t pk[32],
+                     struct err *err)
+{
+	struct storekey k;
+	char name[NAMES_MAX];
+	AUTO(buf) bytes = buf_new(STOREKEY_MAX_BYTES, err);
+	recovery_object(v, name, v->key->id, store, epoch);
+	if (!bytes || vault_read_key(v, name, &k, bytes, err) != 0)
+		return err->code;
+	memcpy(pk, k.pk, 32);
 	return 0;
 }
 
 int vault_newest_epoch(const struct vault *v, const uint8_t store[16], uint32_t oldest,
-                       uint32_t *epoch, uint8_t pk[32], bool *whole, struct err *err)
+                       uint32_t *epoch, uint8_t pk[32], bool *whole, bool *granted,
+                       struct err *err)
 {
-	const struct keyfile *key = vault_keyfile(v);
-	struct newest n = { .v = v, .oldest = oldest };
+	struct listing l = { .n = 0 };
 	char prefix[NAMES_MAX];
-	if (storage_list(vault_storage(v), names_keys(prefix, key->id, store), newer, &n, err) != 0)
+	uint32_t n;
+	if (list_below(v, names_keys(prefix, v->key->id, store), &l, err) != 0)
 		return err->code;
-	*epoch = n.epoch;
-	*whole = n.epoch >= oldest && n.n == n.epoch - oldest + 1;
-	if (n.epoch == 0)
-		return 0;
-	struct storekey k;
+	*epoch = newest_for(&l, v->charter->recovery, oldest, &n);
+	*whole = *epoch >= oldest && n == *epoch - oldest + 1;
+	*granted = sealed_to_grants(v, &l, store, *epoch);
+	free(l.list);
+	return *epoch == 0 ? 0 : newest_pk(v, store, *epoch, pk, err);
+}
+
+/* ---- opening ---- */
+
+/* The secret key that opens what is sealed to this recipient, or NULL. */
+static const uint8_t *secret_for(const struct vault *v, const uint8_t recipient[16])
+{
+	uint8_t id[16];
+	seal_key_id(id, v->charter->recovery);
+	if (memcmp(id, recipient, 16) == 0)
+		return vault_recovery_sk(v);
+	if (!v->self)
+		return NULL;
+	seal_key_id(id, v->self->box);
+	return memcmp(id, recipient, 16) == 0 ? v->key->box_sk->bytes : NULL;
+}
+
+int vault_open_key(const struct vault *v, const char *name, struct storekey *k, struct err *err)
+{
+	uint8_t writer[16], store[16], recipient[16];
+	uint32_t epoch;
 	AUTO(buf) bytes = buf_new(STOREKEY_MAX_BYTES, err);
-	if (!bytes || vault_read_key(v, n.name, &k, bytes, err) != 0)
+	if (!bytes || vault_read_key(v, name, k, bytes, err) != 0)
 		return err->code;
-	memcpy(pk, k.pk, 32);
+	names_parse_key(name, writer, store, &epoch, recipient);
+	const uint8_t *sk = secret_for(v, recipient);
+	if (sk && storekey_open(k, bytes->bytes, bytes->len, sk, vault_psk(v), err) != 0)
+		return err_wrap(err, "%s", name);
 	return 0;
+}
+
+/* What is not there for this machine may be there for recovery: then it was only not passed on. */
+static int not_passed_on(const struct vault *v, const uint8_t writer[16], const uint8_t store[16],
+                         uint32_t epoch, struct err *err)
+{
+	char name[NAMES_MAX];
+	struct backend_object o;
+	if (storage_stat(v->storage, recovery_object(v, name, writer, store, epoch), &o, err) != 0)
+		return err->code;
+	err_set(err, ERR_KEY, "the key of epoch %" PRIu32 " was not sealed to this machine (%s)", epoch,
+	        v->self->name);
+	return err_hint(err, "repeat the grant, with the recovery code: 'holdfast key grant %.64s STORE'",
+	                v->self->name);
 }
 
 int vault_open_epoch(const struct vault *v, const uint8_t writer[16], const uint8_t store[16],
                      uint32_t epoch, struct storekey *out, struct err *err)
 {
 	char name[NAMES_MAX];
-	AUTO(buf) bytes = buf_new(STOREKEY_MAX_BYTES, err);
-	if (!bytes || vault_need_reader(v, err) != 0)
+	uint8_t recipient[16];
+	if (vault_need_store(v, writer, store, err) != 0)
 		return err->code;
-	recovery_object(v, name, writer, store, epoch);
-	if (vault_read_key(v, name, out, bytes, err) != 0)
-		return err->code;
-	if (storekey_open(out, bytes->bytes, bytes->len, vault_recovery_sk(v), vault_psk(v), err) != 0)
-		return err_wrap(err, "%s", name);
-	return 0;
+	if (vault_can_read(v))
+		return vault_open_key(v, recovery_object(v, name, writer, store, epoch), out, err);
+	seal_key_id(recipient, v->self->box);
+	int rc = vault_open_key(v, names_key(name, writer, store, epoch, recipient), out, err);
+	return rc == ERR_ABSENT ? not_passed_on(v, writer, store, epoch, err) : rc;
 }
 
 /* ---- which stores are there ---- */
 
-struct found {
-	uint8_t writer[16], store[16];
-	uint32_t epoch;          /* the newest */
-};
-
-struct finding {
-	struct found *list;
-	size_t n, cap;
-};
-
-static int find(void *arg, const struct backend_object *o, struct err *err)
-{
-	struct finding *f = arg;
-	struct found one;
-	uint8_t recipient[16];
-	if (!names_parse_key(o->name, one.writer, one.store, &one.epoch, recipient))
-		return 0;
-	if (f->n == f->cap) {
-		size_t cap = f->cap ? f->cap * 2 : 64;
-		struct found *list = realloc(f->list, cap * sizeof *list);
-		if (!list)
-			return err_set(err, ERR_NOMEM, "out of memory");
-		f->list = list;
-		f->cap = cap;
-	}
-	f->list[f->n++] = one;
-	return 0;
-}
-
-static int by_place(const void *a, const void *b)
-{
-	const struct found *x = a, *y = b;
-	int d = memcmp(x, y, 32);   /* writer, then store */
-	return d ? d : (x->epoch < y->epoch) - (x->epoch > y->epoch);
-}
-
-static const char *known_name(const struct vault *v, const struct found *f,
+static const char *known_name(const struct vault *v, const struct vault_key_place *p,
                               const char *const *known)
 {
-	const struct keyfile *key = vault_keyfile(v);
-	if (!key || memcmp(key->id, f->writer, 16) != 0)
+	if (!v->key || memcmp(v->key->id, p->writer, 16) != 0)
 		return NULL;
 	for (; known && *known; known++) {
 		uint8_t id[16];
 		vault_store_id(v, *known, id);
-		if (memcmp(id, f->store, 16) == 0)
+		if (memcmp(id, p->store, 16) == 0)
 			return *known;
 	}
 	return NULL;
 }
 
-static int visit_one(struct vault *v, const struct found *f, const char *const *known,
-                     store_visit *visit, void *arg, struct err *err)
+/* The newest of one store's keys that this machine opens. The name stays empty where there is none. */
+static int open_newest(const struct vault *v, const struct vault_key_place *list, size_t n,
+                       struct storekey *k, struct err *err)
 {
-	struct storekey k;
-	const struct charter_key *by = charter_find(vault_charter(v), f->writer);
-	struct store_info info = { .name = known_name(v, f, known), .writer_name = by ? by->name : "" };
-	memcpy(info.writer, f->writer, 16);
-	memcpy(info.store, f->store, 16);
-	if (!info.name && vault_can_read(v)) {
-		if (vault_open_epoch(v, f->writer, f->store, f->epoch, &k, err) != 0)
+	const struct vault_key_place *best = NULL;
+	char name[NAMES_MAX];
+	if (!vault_reads_store(v, list->writer, list->store))
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		if (secret_for(v, list[i].recipient) && (!best || list[i].epoch > best->epoch))
+			best = &list[i];
+	if (!best)
+		return 0;
+	names_key(name, best->writer, best->store, best->epoch, best->recipient);
+	int rc = vault_open_key(v, name, k, err);
+	sodium_memzero(k->sk, sizeof k->sk);
+	return rc;
+}
+
+/* list[0:n] are the keys of one store. */
+static int visit_one(struct vault *v, const struct vault_key_place *list, size_t n,
+                     const char *const *known, store_visit *visit, void *arg, struct err *err)
+{
+	struct storekey k = { .name = "" };
+	const struct charter_key *by = charter_find(v->charter, list->writer);
+	struct store_info info = { .name = known_name(v, list, known), .writer_name = by ? by->name : "" };
+	memcpy(info.writer, list->writer, 16);
+	memcpy(info.store, list->store, 16);
+	if (!info.name) {
+		if (open_newest(v, list, n, &k, err) != 0)
 			return err->code;
-		sodium_memzero(k.sk, sizeof k.sk);
-		info.name = k.name;
+		info.name = k.name[0] ? k.name : NULL;
 	}
 	return visit(arg, &info, err);
 }
@@ -225,13 +354,16 @@ static int visit_one(struct vault *v, const struct found *f, const char *const *
 int vault_stores(struct vault *v, const char *const *known, store_visit *visit, void *arg,
                  struct err *err)
 {
-	struct finding f = { 0 };
-	int rc = storage_list(vault_storage(v), NAMES_KEYS, find, &f, err);
-	if (f.n)
-		qsort(f.list, f.n, sizeof *f.list, by_place);
-	for (size_t i = 0; rc == 0 && i < f.n; i++)
-		if (i == 0 || memcmp(&f.list[i], &f.list[i - 1], 32) != 0)
-			rc = visit_one(v, &f.list[i], known, visit, arg, err);
-	free(f.list);
+	struct vault_key_place *list;
+	size_t n, end;
+	int rc = vault_list_keys(v, &list, &n, err);
+	if (rc != 0)
+		return rc;
+	for (size_t i = 0; rc == 0 && i < n; i = end) {
+		for (end = i + 1; end < n && memcmp(&list[i], &list[end], 32) == 0;)
+			end++;   /* writer and store come first */
+		rc = visit_one(v, &list[i], end - i, known, visit, arg, err);
+	}
+	free(list);
 	return rc;
 }

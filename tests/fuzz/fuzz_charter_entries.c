@@ -59,6 +59,13 @@ static void check(const struct charter *c)
 		if (strnlen(c->keys[i].name, CHARTER_NAME_MAX) == CHARTER_NAME_MAX || !c->keys[i].roles ||
 		    charter_find(c, c->keys[i].id) != &c->keys[i])
 			abort();
+	for (size_t i = 0; i < c->n_grants; i++) {
+		const struct charter_grant *g = &c->grants[i];
+		static const uint8_t any[16];
+		if (!charter_granted_any(c, g->to) || !!g->stores != (g->n_stores > 0) ||
+		    !charter_granted(c, g->to, g->writer, g->stores ? g->stores[g->n_stores - 1] : any))
+			abort();
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -21,7 +21,7 @@ static int read_object(const uint8_t *bytes, size_t len)
 {
 	struct storekey k;
 	struct err err = { 0 };
-	if (storekey_verify(&k, bytes, len, record_pk, &err) != 0)
+	if (storekey_verify(&k, bytes, len, record_pk, NULL, &err) != 0)
 		return err.code;
 	int rc = storekey_open(&k, bytes, len, box_sk, psk, &err);
 	if (rc != err.code || strnlen(k.name, sizeof k.name) == sizeof k.name)

@@ -17,6 +17,7 @@
 #include "crypto/seal.h"
 #include "crypto/slot.h"
 #include "format/pack.h"
+#include "format/request.h"
 #include "format/storekey.h"
 #include "holdfast/err.h"
 #include "vault/journal.h"
@@ -73,6 +74,22 @@ static void storekey(void)
 	plain[32] = 11;
 	memcpy(plain + 33, k.name, 11);
 	put("storekey", "plain", plain, sizeof plain);
+}
+
+static void request(void)
+{
+	static const uint8_t seed[32] = { 1 };
+	struct request r = { .key = { .roles = ROLE_DRILL, .name = "drill1" } };
+	uint8_t sk[SIGN_SECRET_BYTES], bytes[REQUEST_TEXT_MAX];
+	char text[REQUEST_TEXT_MAX];
+	size_t n;
+	sign_keypair(r.key.record, sk, seed);
+	must(request_encode(&r, sk, text, &err));
+	put("request", "text", text, strlen(text));
+	if (sodium_base642bin(bytes, sizeof bytes, text + 7, strlen(text + 7), NULL, &n, NULL,
+	                      sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
+		exit(1);
+	put("request", "unsigned", bytes, n - SIGN_BYTES - 4);
 }
 
 static void slot(void)
@@ -190,6 +207,7 @@ int main(int argc, char **argv)
 	top = argv[1];
 	pack_header();
 	storekey();
+	request();
 	slot();
 	state(dir);
 	journal(dir);

@@ -385,18 +385,249 @@ static void a_charter_begins_with_the_vault(void **state)
 	assert_refused(s, b, ERR_CORRUPT);
 }
 
+/* What the next entry names as "prev". */
+static char *link_to_last(const struct sample *s, char hex[65])
+{
+	uint8_t prev[32];
+	const uint8_t *end = s->chain->bytes + s->chain->len, *last = end - 1;
+	while (last > s->chain->bytes && last[-1] != '\n')
+		last--;
+	hash_labelled(prev, 32, "hf1.line", NULL, 0, last, (size_t)(end - last));
+	return hex_encode(hex, prev, 32);
+}
+
+/* ---- names and the psk ---- */
+
+static void names_are_given_once(void **state)
+{
+	struct sample *s = *state;
+	struct err err;
+	struct charter_key k = { 0 };
+	uint8_t sk[SIGN_SECRET_BYTES];
+	make_key(&k, sk, "db1", ROLE_WRITER, 30);
+	assert_int_equal(charter_append_enroll(s->chain, &k, 1, NULL, s->root_sk, &err), 0);
+	assert_refused(s, s->chain, ERR_CORRUPT);
+}
+
+static void an_enrolment_says_who_signed_it_and_when(void **state)
+{
+	struct sample *s = *state;
+	struct err err;
+	AUTO(charter) c = charter_decode(s->chain->bytes, s->chain->len, &s->anchor, &err);
+	const struct charter_key *admin = charter_find_name(c, "db1");
+	const struct charter_key *writer = charter_find(c, s->writer.id);
+	assert_true(admin->by_root);
+	assert_int_equal(admin->time_s, 1795000001);
+	assert_false(writer->by_root);
+	assert_memory_equal(writer->by, s->admin.id, 16);
+	assert_null(charter_find_name(c, "db"));
+}
+
+static void a_sealed_psk_comes_back_and_no_other_length(void **state)
+{
+	struct sample *s = *state;
+	struct err err;
+	struct charter_key k = { 0 };
+	uint8_t sk[SIGN_SECRET_BYTES];
+	size_t before = s->chain->len;
+	make_key(&k, sk, "drill1", ROLE_DRILL, 30);
+	k.has_psk = true;
+	memset(k.psk, 0x5a, sizeof k.psk);
+	assert_int_equal(charter_append_enroll(s->chain, &k, 1, s->admin.id, s->admin_sk, &err), 0);
+	AUTO(charter) c = charter_decode(s->chain->bytes, s->chain->len, &s->anchor, &err);
+	assert_non_null(c);
+	const struct charter_key *back = charter_find(c, k.id);
+	assert_true(back->has_psk);
+	assert_memory_equal(back->psk, k.psk, sizeof k.psk);
+	assert_false(charter_find(c, s->writer.id)->has_psk);
+
+	/* the same line with a shorter psk, signed anew */
+	char *line = strndup((char *)s->chain->bytes + before, s->chain->len - before - 130);
+	char *psk = strstr(line, "5a5a\",\"record");
+	assert_non_null(psk);
+	memmove(psk, psk + 2, strlen(psk + 2) + 1);
+	s->chain->len = before;
+	add_line(s->chain, line, s->admin_sk);
+	free(line);
+	assert_refused(s, s->chain, ERR_CORRUPT);
+}
+
+/* ---- grants ---- */
+
+/* The key that grants go to is s->writer, a drill too; the stores are s->admin's. */
+static void grant(struct sample *s, const struct charter_grant *g)
+{
+	struct err err;
+	assert_int_equal(charter_append_grant(s->chain, g, 1795000003, s->root_sk, &err), 0);
+}
+
+static void a_grant_covers_its_stores_and_no_others(void **state)
+{
+	struct sample *s = *state;
+	struct err err;
+	uint8_t stores[][16] = { { 9 }, { 3 }, { 5 } }, other[16] = { 4 };
+	struct charter_grant g = { .stores = stores, .n_stores = 3 };
+	memcpy(g.to, s->writer.id, 16);
+	memcpy(g.writer, s->admin.id, 16);
+	grant(s, &g);
+	AUTO(charter) c = charter_decode(s->chain->bytes, s->chain->len, &s->anchor, &err);
+	assert_non_null(c);
+	for (size_t i = 0; i < 3; i++)
+		assert_true(charter_granted(c, s->writer.id, s->admin.id, stores[i]));
+	assert_false(charter_granted(c, s->writer.id, s->admin.id, other));
+	assert_false(charter_granted(c, s->writer.id, s->writer.id, stores[0]));
+	assert_false(charter_granted(c, s->admin.id, s->admin.id, stores[0]));
+	assert_true(charter_granted_any(c, s->writer.id));
+	assert_false(charter_granted_any(c, s->admin.id));
+	assert_false(c->grants[0].all_writers);
+	assert_memory_equal(stores[0], "\x09", 1);   /* the caller's order stays */
+}
+
+static void a_grant_may_cover_a_writer_or_everything(void **state)
+{
+	struct sample *s = *state;
+	struct err err;
+	uint8_t store[16] = { 1 };
+	size_t before = s->chain->len;
+	struct charter_grant g = { .stores = NULL };
+	memcpy(g.to, s->writer.id, 16);
+	memcpy(g.writer, s->admin.id, 16);
+	grant(s, &g);
+	AUTO(charter) one = charter_decode(s->chain->bytes, s->chain->len, &s->anchor, &err);
+	assert_true(charter_granted(one, s->writer.id, s->admin.id, store));
+	assert_false(charter_granted(one, s->writer.id, s->writer.id, store));
+
+	s->chain->len = before;
+	g.all_writers = true;
+	grant(s, &g);
+	AUTO(charter) all = charter_decode(s->chain->bytes, s->chain->len, &s->anchor, &err);
+	assert_true(charter_granted(all, s->writer.id, s->admin.id, store));
+	assert_true(charter_granted(all, s->writer.id, s->writer.id, store));
+	assert_false(charter_granted(all, s->admin.id, s->admin.id, store));
+}
+
+static void the_largest_grant_fits_in_a_line(void **state)
+{
+	struct sample *s = *state;
+	struct err err;
+	uint8_t (*stores)[16] = calloc(CHARTER_GRANT_MAX, 16), last[16] = { 0xff, 0xff };
+	struct charter_grant g = { .stores = stores, .n_stores = CHARTER_GRANT_MAX };
+	assert_non_null(stores);
+	for (unsigned i = 0; i < CHARTER_GRANT_MAX; i++) {
+		stores[i][0] = (uint8_t)(i >> 8);
+		stores[i][1] = (uint8_t)i;
+	}
+	memcpy(g.to, s->writer.id, 16);
+	memcpy(g.writer, s->admin.id, 16);
+	grant(s, &g);
+	AUTO(charter) c = charter_decode(s->chain->bytes, s->chain->len, &s->anchor, &err);
+	assert_non_null(c);
+	assert_int_equal(c->grants[0].n_stores, CHARTER_GRANT_MAX);
+	assert_true(charter_granted(c, s->writer.id, s->admin.id, stores[CHARTER_GRANT_MAX - 1]));
+	assert_false(charter_granted(c, s->writer.id, s->admin.id, last));
+	free(stores);
+}
+
+/* A grant to s->writer of s->admin's stores as text; NULL for stores or writer leaves them out. */
+static void add_raw_grant(const struct sample *s, const char *signer, const uint8_t *sk,
+                          const char *stores, const uint8_t *writer)
+{
+	char json[1000], link[65], to[33], id[33], more[200] = "", by[60] = "";
+	if (stores)
+		snprintf(more, sizeof more, "\"stores\":%s,", stores);
+	if (writer)
+		snprintf(by, sizeof by, ",\"writer\":\"%s\"", hex_encode(id, writer, 16));
+	snprintf(json, sizeof json,
+	         "{\"kind\":\"grant\",\"n\":4,\"prev\":\"%s\",\"signer\":\"%s\",%s\"time\":9,\"to\":\"%s\"%s}",
+	         link_to_last(s, link), signer, more, hex_encode(to, s->writer.id, 16), by);
+	add_line(s->chain, json, sk);
+}
+
+static void only_root_grants(void **state)
+{
+	struct sample *s = *state;
+	char admin[33], writer[33];
+	size_t before = s->chain->len;
+	const struct { const char *signer; const uint8_t *sk; int code; } by_whom[] = {
+		{ "root", s->root_sk, 0 },
+		{ hex_encode(admin, s->admin.id, 16), s->admin_sk, ERR_CORRUPT },
+		{ hex_encode(writer, s->writer.id, 16), s->writer_sk, ERR_CORRUPT },
+		{ "root", s->admin_sk, ERR_CORRUPT },
+	};
+	for (size_t i = 0; i < 4; i++) {
+		struct err err;
+		s->chain->len = before;
+		add_raw_grant(s, by_whom[i].signer, by_whom[i].sk, NULL, NULL);
+		AUTO(charter) c = charter_decode(s->chain->bytes, s->chain->len, &s->anchor, &err);
+		assert_int_equal(c ? 0 : err.code, by_whom[i].code);
+	}
+}
+
+static void nothing_is_granted_to_who_is_no_reader(void **state)
+{
+	struct sample *s = *state;
+	size_t before = s->chain->len;
+	struct charter_grant g = { .all_writers = true };
+	memcpy(g.to, s->admin.id, 16);        /* a writer and admin */
+	grant(s, &g);
+	assert_refused(s, s->chain, ERR_CORRUPT);
+	s->chain->len = before;
+	memset(g.to, 7, 16);                  /* nobody */
+	grant(s, &g);
+	assert_refused(s, s->chain, ERR_CORRUPT);
+}
+
+static void nothing_is_granted_of_who_is_no_writer(void **state)
+{
+	struct sample *s = *state;
+	struct err err;
+	struct charter_key drill = { 0 };
+	uint8_t sk[SIGN_SECRET_BYTES];
+	make_key(&drill, sk, "drill1", ROLE_DRILL, 30);
+	assert_int_equal(charter_append_enroll(s->chain, &drill, 1, NULL, s->root_sk, &err), 0);
+	size_t before = s->chain->len;
+	struct charter_grant g = { .stores = NULL };
+	memcpy(g.to, s->writer.id, 16);
+	memcpy(g.writer, drill.id, 16);
+	grant(s, &g);
+	assert_refused(s, s->chain, ERR_CORRUPT);
+	s->chain->len = before;
+	memset(g.writer, 7, 16);
+	grant(s, &g);
+	assert_refused(s, s->chain, ERR_CORRUPT);
+}
+
+static void grants_that_make_no_sense_are_refused(void **state)
+{
+	struct sample *s = *state;
+	struct err err;
+	size_t before = s->chain->len;
+#define ID(d) "\"" B16(d) "\""
+	static const char *const bad[] = {
+		"[]", "{}", "7", "\"" B16("01") "\"", "[7]", "[\"0101\"]",
+		"[" ID("01") "," ID("01") "]", "[" ID("02") "," ID("01") "]", "[" ID("01") ",null]",
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		s->chain->len = before;
+		add_raw_grant(s, "root", s->root_sk, bad[i], s->admin.id);
+		assert_refused(s, s->chain, ERR_CORRUPT);
+	}
+	s->chain->len = before;
+	add_raw_grant(s, "root", s->root_sk, "[" ID("01") "]", NULL);   /* of no writer */
+	assert_refused(s, s->chain, ERR_CORRUPT);
+	s->chain->len = before;
+	add_raw_grant(s, "root", s->root_sk, "[" ID("01") "," ID("02") "]", s->admin.id);
+	AUTO(charter) c = charter_decode(s->chain->bytes, s->chain->len, &s->anchor, &err);
+	assert_non_null(c);
+}
+
 /* ---- later versions ---- */
 
 static void add_future(const struct sample *s, const char *kind_and_more)
 {
-	uint8_t prev[32];
-	char hex[65], json[1000];
-	const uint8_t *last = s->chain->bytes + s->chain->len - 1;
-	while (last > s->chain->bytes && last[-1] != '\n')
-		last--;
-	hash_labelled(prev, 32, "hf1.line", NULL, 0, last, (size_t)(s->chain->bytes + s->chain->len - last));
+	char link[65], json[1000];
 	snprintf(json, sizeof json, "{%s,\"n\":4,\"prev\":\"%s\",\"signer\":\"root\",\"time\":9}",
-	         kind_and_more, hex_encode(hex, prev, 32));
+	         kind_and_more, link_to_last(s, link));
 	add_line(s->chain, json, s->root_sk);
 }
 
@@ -404,7 +635,7 @@ static void an_entry_of_an_unknown_kind_is_skipped(void **state)
 {
 	struct sample *s = *state;
 	struct err err;
-	add_future(s, "\"kind\":\"grant\"");
+	add_future(s, "\"kind\":\"witness\"");
 	AUTO(charter) c = charter_decode(s->chain->bytes, s->chain->len, &s->anchor, &err);
 	assert_non_null(c);
 	assert_int_equal(c->n, 4);
@@ -414,7 +645,7 @@ static void an_entry_of_an_unknown_kind_is_skipped(void **state)
 static void unless_it_is_critical(void **state)
 {
 	struct sample *s = *state;
-	add_future(s, "\"critical\":1,\"kind\":\"revoke\"");
+	add_future(s, "\"critical\":1,\"kind\":\"witness\"");
 	assert_refused(s, s->chain, ERR_NEWER);
 }
 
@@ -459,7 +690,8 @@ static void hundreds_of_keys_can_be_enrolled(void **state)
 	struct charter_key k = { 0 };
 	for (unsigned i = 0; i < 300; i++) {
 		uint8_t seed[32] = { 40, (uint8_t)i, (uint8_t)(i >> 8) };
-		make_key(&k, sk, "host", ROLE_WRITER, 40);
+		make_key(&k, sk, "", ROLE_WRITER, 40);
+		snprintf(k.name, sizeof k.name, "host%u", i);
 		sign_keypair(k.record, sk, seed);
 		charter_key_id(k.id, k.record);
 		assert_int_equal(charter_append_enroll(s->chain, &k, i, s->admin.id, s->admin_sk, &err), 0);
@@ -503,6 +735,16 @@ int main(void)
 		TEST(an_admin_cannot_make_admins),
 		TEST(enrolments_that_make_no_sense_are_refused),
 		TEST(a_charter_begins_with_the_vault),
+		TEST(names_are_given_once),
+		TEST(an_enrolment_says_who_signed_it_and_when),
+		TEST(a_sealed_psk_comes_back_and_no_other_length),
+		TEST(a_grant_covers_its_stores_and_no_others),
+		TEST(a_grant_may_cover_a_writer_or_everything),
+		TEST(the_largest_grant_fits_in_a_line),
+		TEST(only_root_grants),
+		TEST(nothing_is_granted_to_who_is_no_reader),
+		TEST(nothing_is_granted_of_who_is_no_writer),
+		TEST(grants_that_make_no_sense_are_refused),
 		TEST(an_entry_of_an_unknown_kind_is_skipped),
 		TEST(unless_it_is_critical),
 		TEST(signed_nonsense_is_refused),

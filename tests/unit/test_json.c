@@ -158,7 +158,7 @@ static void hex_members_have_an_exact_length(void **state)
 	assert_int_equal(out[0], 9);
 	assert_int_equal(json_get_hex(j, "id", out, 2, "head", &err), 0);
 	assert_memory_equal(out, "\x01\xab\x09", 3);
-	char big[65] = { 0 };
+	char big[JSON_HEX_MAX + 1] = { 0 };
 	assert_null(json_hex(big, sizeof big));
 }
 

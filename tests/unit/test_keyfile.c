@@ -108,6 +108,72 @@ static void two_machines_have_different_keys(void **state)
 	assert_memory_not_equal(k->naming->bytes, p->key->naming->bytes, 32);
 }
 
+/* ---- requests ---- */
+
+static struct keyfile *ask(struct place *p, const char *name)
+{
+	struct err err;
+	struct charter_key pub;
+	assert_int_equal(unlink(p->path), 0);
+	struct keyfile *k = keyfile_new(p->vault, p->root_pk, p->recovery, NULL, ROLE_DRILL, name, &pub,
+	                                &err);
+	assert_non_null(k);
+	assert_int_equal(keyfile_store(k, p->dir, "file:///srv/vault", &err), 0);
+	return k;
+}
+
+static void a_request_has_a_name_and_no_psk(void **state)
+{
+	struct place *p = *state;
+	struct err err;
+	char longest[REQUEST_NAME_MAX + 1];
+	memset(longest, 'n', REQUEST_NAME_MAX);
+	longest[REQUEST_NAME_MAX] = '\0';
+	const char *const names[] = { "drill1", longest };
+	for (size_t i = 0; i < 2; i++) {
+		AUTO(keyfile) asked = ask(p, names[i]);
+		AUTO(keyfile) k = keyfile_load(p->dir, p->vault, &err);
+		assert_non_null(k);
+		assert_true(k->requested);
+		assert_null(k->psk);
+		assert_string_equal(k->name, names[i]);
+		assert_int_equal(k->roles, ROLE_DRILL);
+		assert_memory_equal(k->seed->bytes, asked->seed->bytes, 32);
+	}
+}
+
+/* What it asks today is what it asked yesterday, and the answer fits both. */
+static void a_request_is_the_same_each_time_and_takes_its_psk(void **state)
+{
+	struct place *p = *state;
+	struct err err;
+	struct request first, again;
+	AUTO(keyfile) asked = ask(p, "drill1");
+	assert_int_equal(keyfile_request(asked, &first, &err), 0);
+	AUTO(keyfile) k = keyfile_load(p->dir, p->vault, &err);
+	assert_int_equal(keyfile_request(k, &again, &err), 0);
+	assert_memory_equal(&first, &again, sizeof first);
+	assert_int_equal(keyfile_take_psk(k, &again.key, &err), ERR_CORRUPT);
+	assert_null(k->psk);
+	assert_int_equal(request_seal_psk(&first, p->psk, &err), 0);
+	assert_int_equal(keyfile_take_psk(k, &first.key, &err), 0);
+	assert_memory_equal(k->psk->bytes, p->psk, 32);
+}
+
+/* Files from before there were requests end in 80 zeros; so do those that init makes. */
+static void a_file_without_flags_is_no_request(void **state)
+{
+	struct place *p = *state;
+	struct err err;
+	AUTO(keyfile) k = keyfile_load(p->dir, p->vault, &err);
+	assert_false(k->requested);
+	assert_string_equal(k->name, "");
+	AUTO(buf) b = buf_new(100000, &err);
+	assert_int_equal(io_read_file(p->path, b, &err), 0);
+	static const char zeros[] = "00000000000000000000000000000000000000000000000000000000\n";
+	assert_non_null(memmem(b->bytes, b->len, zeros, sizeof zeros - 1));
+}
+
 static void nobody_else_can_read_it(void **state)
 {
 	struct place *p = *state;
@@ -276,6 +342,9 @@ int main(void)
 		TEST(a_key_file_comes_back),
 		TEST(public_keys_are_those_of_the_seed),
 		TEST(two_machines_have_different_keys),
+		TEST(a_request_has_a_name_and_no_psk),
+		TEST(a_request_is_the_same_each_time_and_takes_its_psk),
+		TEST(a_file_without_flags_is_no_request),
 		TEST(nobody_else_can_read_it),
 		TEST(an_existing_one_is_not_overwritten),
 		TEST(absent_is_absent),

@@ -61,7 +61,7 @@ static int tear_down(void **state)
 static int read_back(const struct sample *s, struct storekey *k, const uint8_t *bytes, size_t len,
                      struct err *err)
 {
-	if (storekey_verify(k, bytes, len, s->record_pk, err) != 0)
+	if (storekey_verify(k, bytes, len, s->record_pk, NULL, err) != 0)
 		return err->code;
 	return storekey_open(k, bytes, len, s->recipient_sk, s->psk, err);
 }
@@ -71,7 +71,7 @@ static void a_store_key_comes_back(void **state)
 	struct sample *s = *state;
 	struct storekey k;
 	struct err err;
-	assert_int_equal(storekey_verify(&k, s->bytes->bytes, s->bytes->len, s->record_pk, &err), 0);
+	assert_int_equal(storekey_verify(&k, s->bytes->bytes, s->bytes->len, s->record_pk, NULL, &err), 0);
 	assert_memory_equal(k.vault, s->key.vault, 16);
 	assert_memory_equal(k.writer, s->key.writer, 16);
 	assert_memory_equal(k.store, s->key.store, 16);
@@ -136,7 +136,7 @@ static void every_flipped_bit_is_refused(void **state)
 		memset(&k, 0x5a, sizeof k);
 		before = k;
 		s->bytes->bytes[i / 8] ^= (uint8_t)(1 << i % 8);
-		int rc = storekey_verify(&k, s->bytes->bytes, s->bytes->len, s->record_pk, &err);
+		int rc = storekey_verify(&k, s->bytes->bytes, s->bytes->len, s->record_pk, NULL, &err);
 		assert_true(rc == ERR_CORRUPT || (rc == ERR_NEWER && i / 8 >= 6 && i / 8 < 8));
 		assert_memory_equal(&k, &before, sizeof k);
 		s->bytes->bytes[i / 8] ^= (uint8_t)(1 << i % 8);
@@ -152,7 +152,7 @@ static void every_other_length_is_refused(void **state)
 		uint8_t *exact = calloc(1, len + 1);
 		assert_non_null(exact);
 		memcpy(exact, s->bytes->bytes, len < s->bytes->len ? len : s->bytes->len);
-		int rc = storekey_verify(&k, exact, len, s->record_pk, &err);
+		int rc = storekey_verify(&k, exact, len, s->record_pk, NULL, &err);
 		assert_int_equal(rc, len == s->bytes->len ? 0 : ERR_CORRUPT);
 		free(exact);
 	}
@@ -164,7 +164,7 @@ static void a_newer_format_is_called_newer(void **state)
 	struct storekey k;
 	struct err err;
 	s->bytes->bytes[6] = '2';
-	assert_int_equal(storekey_verify(&k, s->bytes->bytes, s->bytes->len, s->record_pk, &err),
+	assert_int_equal(storekey_verify(&k, s->bytes->bytes, s->bytes->len, s->record_pk, NULL, &err),
 	                 ERR_NEWER);
 }
 
@@ -175,7 +175,48 @@ static void another_signer_is_refused(void **state)
 	struct err err;
 	uint8_t pk[32], sk[SIGN_SECRET_BYTES], seed[32] = { 2 };
 	sign_keypair(pk, sk, seed);
-	assert_int_equal(storekey_verify(&k, s->bytes->bytes, s->bytes->len, pk, &err), ERR_CORRUPT);
+	assert_int_equal(storekey_verify(&k, s->bytes->bytes, s->bytes->len, pk, NULL, &err), ERR_CORRUPT);
+}
+
+/* What root passed on to a further recipient; whoever says he is root must be it. */
+static void root_may_sign_for_the_writer(void **state)
+{
+	struct sample *s = *state;
+	struct storekey k;
+	struct err err;
+	uint8_t root_pk[32], root_sk[SIGN_SECRET_BYTES], seed[32] = { 7 };
+	sign_keypair(root_pk, root_sk, seed);
+	buf_clear(s->bytes);
+	assert_int_equal(storekey_encode(&s->key, s->recipient_pk, s->psk, root_sk, s->bytes, &err), 0);
+	const uint8_t *b = s->bytes->bytes;
+	size_t len = s->bytes->len;
+	assert_int_equal(storekey_verify(&k, b, len, s->record_pk, root_pk, &err), 0);
+	assert_int_equal(storekey_verify(&k, b, len, s->record_pk, NULL, &err), ERR_CORRUPT);
+	assert_int_equal(storekey_verify(&k, b, len, s->record_pk, s->record_pk, &err), ERR_CORRUPT);
+	encode(s);
+	assert_int_equal(storekey_verify(&k, s->bytes->bytes, s->bytes->len, s->record_pk, root_pk, &err),
+	                 0);
+}
+
+static void each_of_several_recipients_opens_its_own(void **state)
+{
+	struct sample *s = *state;
+	uint8_t pk[3][32], sk[3][32];
+	for (size_t to = 0; to < 3; to++)
+		seal_keypair(pk[to], sk[to]);
+	for (size_t to = 0; to < 3; to++) {
+		memcpy(s->recipient_pk, pk[to], 32);
+		encode(s);
+		for (size_t who = 0; who < 3; who++) {
+			struct storekey k;
+			struct err err;
+			memcpy(s->recipient_sk, sk[who], 32);
+			int rc = read_back(s, &k, s->bytes->bytes, s->bytes->len, &err);
+			assert_int_equal(rc, who == to ? 0 : ERR_KEY);
+			if (who == to)
+				assert_memory_equal(k.sk, s->key.sk, 32);
+		}
+	}
 }
 
 static void another_recipient_is_told_apart_from_damage(void **state)
@@ -185,7 +226,7 @@ static void another_recipient_is_told_apart_from_damage(void **state)
 	struct err err;
 	uint8_t pk[32], sk[32];
 	seal_keypair(pk, sk);
-	assert_int_equal(storekey_verify(&k, s->bytes->bytes, s->bytes->len, s->record_pk, &err), 0);
+	assert_int_equal(storekey_verify(&k, s->bytes->bytes, s->bytes->len, s->record_pk, NULL, &err), 0);
 	assert_int_equal(storekey_open(&k, s->bytes->bytes, s->bytes->len, sk, s->psk, &err), ERR_KEY);
 	uint8_t psk[32] = { 0 };
 	assert_int_equal(storekey_open(&k, s->bytes->bytes, s->bytes->len, s->recipient_sk, psk, &err),
@@ -245,6 +286,8 @@ int main(void)
 		TEST(every_other_length_is_refused),
 		TEST(a_newer_format_is_called_newer),
 		TEST(another_signer_is_refused),
+		TEST(root_may_sign_for_the_writer),
+		TEST(each_of_several_recipients_opens_its_own),
 		TEST(another_recipient_is_told_apart_from_damage),
 		TEST(a_secret_that_does_not_fit_its_public_key_is_refused),
 		TEST(a_sealed_secret_belongs_to_its_head),

@@ -424,9 +424,9 @@ static int newest_epoch(void *arg, struct err *err)
 	struct sample_vault *v = arg;
 	uint8_t store[16], pk[32];
 	uint32_t epoch;
-	bool whole;
+	bool whole, granted;
 	vault_store_id(v->vault, "crm", store);
-	return vault_newest_epoch(v->vault, store, 1, &epoch, pk, &whole, err);
+	return vault_newest_epoch(v->vault, store, 1, &epoch, pk, &whole, &granted, err);
 }
 
 static int open_epoch(void *arg, struct err *err)

@@ -409,14 +409,14 @@ static void an_epochs_key_can_be_opened_with_the_recovery_secret_only(void **sta
 	uint8_t store[16], made[32], found[32], pk[32];
 	struct storekey k;
 	uint32_t epoch;
-	bool whole;
+	bool whole, granted;
 	const uint8_t *writer = vault_keyfile(v->vault)->id;
 	vault_store_id(v->vault, "crm", store);
-	must(vault_newest_epoch(v->vault, store, 1, &epoch, found, &whole, &err));
+	must(vault_newest_epoch(v->vault, store, 1, &epoch, found, &whole, &granted, &err));
 	assert_int_equal(epoch, 0);
 	must(vault_make_epoch(v->vault, "crm", 1, made, &err));
 	assert_int_equal(vault_make_epoch(v->vault, "crm", 1, pk, &err), ERR_EXISTS);
-	must(vault_newest_epoch(v->vault, store, 1, &epoch, found, &whole, &err));
+	must(vault_newest_epoch(v->vault, store, 1, &epoch, found, &whole, &granted, &err));
 	assert_int_equal(epoch, 1);
 	assert_true(whole);
 	assert_memory_equal(found, made, 32);
@@ -436,19 +436,19 @@ static void a_missing_epoch_in_between_is_noticed(void **state)
 	uint8_t store[16], pk[32], recipient[16];
 	char name[NAMES_MAX];
 	uint32_t epoch;
-	bool whole;
+	bool whole, granted;
 	vault_store_id(v->vault, "crm", store);
 	for (uint32_t e = 1; e <= 4; e++)
 		must(vault_make_epoch(v->vault, "crm", e, pk, &err));
-	must(vault_newest_epoch(v->vault, store, 1, &epoch, pk, &whole, &err));
+	must(vault_newest_epoch(v->vault, store, 1, &epoch, pk, &whole, &granted, &err));
 	assert_int_equal(epoch, 4);
 	assert_true(whole);
 	seal_key_id(recipient, vault_charter(v->vault)->recovery);
 	names_key(name, vault_keyfile(v->vault)->id, store, 2, recipient);
 	must(storage_remove(vault_storage(v->vault), name, &err));
-	must(vault_newest_epoch(v->vault, store, 1, &epoch, pk, &whole, &err));
+	must(vault_newest_epoch(v->vault, store, 1, &epoch, pk, &whole, &granted, &err));
 	assert_false(whole);
-	must(vault_newest_epoch(v->vault, store, 3, &epoch, pk, &whole, &err));
+	must(vault_newest_epoch(v->vault, store, 3, &epoch, pk, &whole, &granted, &err));
 	assert_true(whole);
 }
 
@@ -460,7 +460,7 @@ static void key_objects_that_were_swapped_or_changed_are_refused(void **state)
 	char of_crm[NAMES_MAX], of_shop[NAMES_MAX];
 	struct storekey k;
 	uint32_t epoch;
-	bool whole;
+	bool whole, granted;
 	const uint8_t *writer = vault_keyfile(v->vault)->id;
 	sample_unlock(v);
 	vault_store_id(v->vault, "crm", crm);
@@ -472,7 +472,8 @@ static void key_objects_that_were_swapped_or_changed_are_refused(void **state)
 	put(v, names_key(of_crm, writer, crm, 1, recipient), b->bytes, b->len);
 	assert_int_equal(vault_open_epoch(v->vault, writer, crm, 1, &k, &err), ERR_CORRUPT);
 	assert_non_null(strstr(err.msg, of_crm));
-	assert_int_equal(vault_newest_epoch(v->vault, crm, 1, &epoch, pk, &whole, &err), ERR_CORRUPT);
+	assert_int_equal(vault_newest_epoch(v->vault, crm, 1, &epoch, pk, &whole, &granted, &err),
+	                 ERR_CORRUPT);
 	for (size_t i = 0; i < b->len; i += 5) {
 		b->bytes[i] ^= 1;
 		put(v, of_shop, b->bytes, b->len);
