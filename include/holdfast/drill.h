@@ -110,6 +110,33 @@ struct drill_plan {
 int drill_plan(struct vault *v, const struct drill_options *options, struct drill_plan *plan,
                struct err *err);
 
+/*
+ * A recorded drill, by the beginning of its id. `detail` is NULL where it is sealed to others: it opens
+ * on the machine that ran the drill, with the recovery secret, and with an auditor's key. ERR_ABSENT
+ * (none, or not yet recorded), ERR_INVALID (several), ERR_CORRUPT, storage errors.
+ */
+int drill_load(struct vault *v, const char *id, struct drill_result *result, struct err *err);
+
+/* Bring its evidence from the vault into a new folder, for an auditor: evidence.h checks it. ERR_EXISTS
+ * and errors as above. */
+int drill_fetch_evidence(struct vault *v, const char *id, const char *dir, struct err *err);
+
+/* Write the folder of public keys that an auditor is given once, on paper or by hand: this machine's.
+ * ERR_KEY (it has none), ERR_EXISTS, errors of files. */
+int drill_write_keys(struct vault *v, const char *dir, struct err *err);
+
+/*
+ * What is done about a drill that failed: remembered on this machine, and in the reports of its next
+ * drills until it is closed (and for 90 days after). A ticket that is known is changed.
+ */
+struct drill_finding_note {
+	const char *drill;               /* the beginning of its id */
+	const char *ticket, *text;       /* text may be NULL */
+	int64_t due_s;                   /* 0: as it was, or none */
+	bool close;
+};
+int drill_note_finding(struct vault *v, const struct drill_finding_note *note, struct err *err);
+
 /* The half that runs in the sandbox: its exit status. */
 int drill_trial_main(void);
 

@@ -16,6 +16,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "crypto/sha256.h"
+#include "engine/drill_notes.h"
 #include "engine/drill_report.h"
 #include "engine/drilling.h"
 #include "vault/vault.h"
@@ -109,7 +110,7 @@ static int describe(struct drilling *d, struct err *err)
 	r->operator = drill_text(d->o->operator);
 	r->source_url = drill_text(vault_url(d->v));
 	describe_choice(d);
-	return read_runbook(d, err);
+	return drill_notes_load(d->v, r, err) == 0 ? read_runbook(d, err) : (int)err->code;
 }
 
 static int begin(struct drilling *d, struct err *err)

@@ -36,7 +36,7 @@ enum { DAY_S = 86400, ATTEMPTS_MAX = 1000, PROOF_MAX = 1 << 20 };
 /* Only an enrolled machine with a memory of its own has a log. */
 static int can_record(struct vault *v, struct err *err)
 {
-	if (vault_keyfile(v) && vault_state_dir(v))
+	if (vault_self(v) && vault_keyfile(v) && vault_state_dir(v))
 		return 0;
 	err_set(err, ERR_KEY, "this machine has no key in the vault: the drill is in no ledger");
 	return err_hint(err, "run drills where 'holdfast init' was run, or on an enrolled machine");
