@@ -4,12 +4,14 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -148,6 +150,8 @@ struct child {
 	char *const *argv;
 	char *const *env;
 	const struct identity *id;   /* NULL: no switch */
+	const struct launch_enter *enter;
+	int program;                 /* with enter: the program itself, since its path may be hidden then */
 	int fds[3];
 	int report;                  /* errno of what failed goes here */
 };
@@ -188,8 +192,12 @@ _Noreturn static void run_child(const struct child *c)
 	for (int i = 0; i < 3; i++)
 		ready = ready && dup2(c->fds[i], i) == i;
 	close_others();
-	if (ready && (!c->id || become(c->id)))
+	if (ready && c->enter) {
+		if ((errno = c->enter->run(c->enter->arg)) == 0)
+			execveat(c->program, "", c->argv, c->env, AT_EMPTY_PATH);
+	} else if (ready && (!c->id || become(c->id))) {
 		execve(c->path, c->argv, c->env);
+	}
 	int sys = errno;
 	ssize_t ignored = write(c->report, &sys, sizeof sys);
 	_exit(ignored == 0 ? 126 : 127);
@@ -201,7 +209,8 @@ static pid_t fork_child(struct child *c)
 	sigset_t all, before;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pid_t pid = fork();
+	/* clone(2) itself: fork cannot make namespaces, and unshare would leave this process outside */
+	pid_t pid = c->enter ? (pid_t)syscall(SYS_clone, c->enter->namespaces | SIGCHLD, 0, 0, 0, 0) : fork();
 	if (pid == 0)
 		run_child(c);
 	int sys = errno;
@@ -263,11 +272,14 @@ pid_t launch_program(const struct launch *l, struct err *err)
 
 	/* execve takes its arrays without const for C's sake; it changes nothing */
 	union { const char *const *is; char *const *as; } argv = { l->argv }, envp = { env };
+	IO_AUTO_FD program = l->enter ? open(path, O_PATH | O_CLOEXEC) : -1;
 	struct child c = {
 		.path = path,
 		.argv = argv.as,
 		.env = envp.as,
 		.id = l->user ? &id : NULL,
+		.enter = l->enter,
+		.program = program,
 		.fds = { l->in < 0 ? null : l->in, l->out < 0 ? null : l->out,
 		         l->errors < 0 ? null : l->errors },
 	};

@@ -12,11 +12,19 @@
 
 struct err;
 
+/* What a child does between fork and exec, where only async-signal-safe calls are allowed. */
+struct launch_enter {
+	int namespaces;                /* CLONE_NEW... flags of clone(2) for the child */
+	int (*run)(const void *arg);   /* 0, or the errno for which the program is not run */
+	const void *arg;
+};
+
 struct launch {
 	const char *const *argv;       /* NULL-terminated; argv[0] is found as launch_find does */
 	const char *user;              /* run as this user, with "/" as folder; NULL: the caller */
 	const char *const *keep_env;   /* NULL-terminated names, PREFIX* for several; may be NULL */
 	const char *const *set_env;    /* NULL-terminated NAME=value; may be NULL */
+	const struct launch_enter *enter;   /* instead of user; argv[0] is then no script; may be NULL */
 	int in, out, errors;           /* its descriptors 0, 1, 2; -1: /dev/null; all others above 2 */
 };
 
@@ -27,7 +35,8 @@ int launch_find(const char *program, char path[PATH_MAX], struct err *err);
 int launch_check_user(const char *user, struct err *err);
 
 /* The process id, which is also its process group. The program does run when this returns.
- * ERR_SOURCE (not found, not executable), ERR_INVALID, ERR_DENIED, ERR_NOMEM, ERR_IO. */
+ * ERR_SOURCE (not found, not executable), ERR_INVALID, ERR_DENIED (also: the kernel refuses the
+ * namespaces), ERR_NOMEM, ERR_IO. */
 pid_t launch_program(const struct launch *l, struct err *err);
 
 /* pipe2 with both ends close-on-exec and above 2, so that they never collide with 0, 1, 2. */

@@ -105,6 +105,7 @@ static int start(struct process *p, const struct process_options *options, struc
 			.user = options->user,
 			.keep_env = options->keep_env,
 			.set_env = options->set_env,
+			.enter = options->enter,
 			.in = theirs[0],
 			.out = theirs[1],
 			.errors = theirs[2],
@@ -332,6 +333,23 @@ int process_read(struct process *p, void *out, size_t cap, size_t *len, unsigned
 		done += (size_t)n;
 	}
 	*len = done;
+	return 0;
+}
+
+int process_read_some(struct process *p, void *out, size_t cap, size_t *len, bool *ended,
+                      unsigned timeout_ms, struct err *err)
+{
+	ssize_t n = 0;
+	*len = 0;
+	if (p->out >= 0 && !wait_ready(p, p->out, POLLIN, now_ms() + timeout_ms)) {
+		*ended = false;
+		return 0;
+	}
+	while (p->out >= 0 && (n = read(p->out, out, cap)) < 0)
+		if (errno != EINTR)
+			return err_sys(err, "%s: read", p->name);
+	*len = (size_t)n;
+	*ended = n == 0;
 	return 0;
 }
 

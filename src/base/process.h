@@ -14,15 +14,17 @@
 #include "base/scope.h"
 
 struct err;
+struct launch_enter;
 struct process;
 
 enum { PROCESS_STDERR_KEPT = 4096 };
 
 struct process_options {
-	const char *const *argv;       /* as in struct launch, and the next three too */
+	const char *const *argv;       /* as in struct launch, and the next four too */
 	const char *user;
 	const char *const *keep_env;
 	const char *const *set_env;
+	const struct launch_enter *enter;
 	bool input;                    /* a pipe to its stdin; else /dev/null */
 	bool output;                   /* a pipe from its stdout; else /dev/null */
 };
@@ -37,6 +39,11 @@ AUTO_FREE(process);
 
 /* The program's name without its folder, for messages. */
 const char *process_name(const struct process *p);
+
+/* What there is now, up to cap: waits at most timeout_ms for a first byte. *len 0: none came, or with
+ * *ended none will. ERR_IO. */
+int process_read_some(struct process *p, void *out, size_t cap, size_t *len, bool *ended,
+                      unsigned timeout_ms, struct err *err);
 
 /* Fill cap unless its stdout ends. ERR_SOURCE when no byte comes for timeout_ms, ERR_IO. */
 int process_read(struct process *p, void *out, size_t cap, size_t *len, unsigned timeout_ms,

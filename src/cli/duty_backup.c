@@ -148,7 +148,8 @@ static void log_results(const struct duty_run *r)
 static int carry_out(struct duty_run *r, struct err *err)
 {
 	struct chooser chooser = { .r = r };
-	const struct backup_options how = { .progress = cli_progress(r->cli) };
+	const struct backup_options how = { .progress = cli_progress(r->cli),
+	                                    .warning = &r->report.warning };
 	if (!is_due(r))
 		return 0;
 	r->report.plan = r->plan = plan_make(r->cli, err);

@@ -22,7 +22,4 @@ enum exit_code {
 /* The status for an error. "No vault" is not among them: only who opened the vault knows that. */
 enum exit_code exit_code_of(enum err_code code);
 
-/* A short name for JSON: "absent", "corrupt", ... */
-const char *exit_code_word(enum err_code code);
-
 #endif

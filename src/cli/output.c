@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/err_word.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/utf8.h"
@@ -72,7 +73,7 @@ json_t *output_json_text(const char *text)
 json_t *output_json_error(const struct err *err, const char *store)
 {
 	json_t *j = json_pack("{s:o, s:s}", "error", output_json_text(err->msg), "code",
-	                      exit_code_word(err->code));
+	                      err_word(err->code));
 	if (j && err->hint[0])
 		json_object_set_new(j, "hint", output_json_text(err->hint));
 	if (j && store)

@@ -26,25 +26,6 @@ enum {
 	FLAG_REQUEST = 1,
 };
 
-static int derive_keys(struct keyfile *k, struct err *err)
-{
-	AUTO(secret) sign_seed = secret_derive(k->seed->bytes, "hf1.record", err);
-	AUTO(secret) log_seed = secret_derive(k->seed->bytes, "hf1.log", err);
-	k->record_sk = secret_new(SIGN_SECRET_BYTES, err);
-	k->log_sk = secret_new(SIGN_SECRET_BYTES, err);
-	k->box_sk = secret_derive(k->seed->bytes, "hf1.box", err);
-	k->naming = secret_derive(k->seed->bytes, "hf1.naming", err);
-	k->state = secret_derive(k->seed->bytes, "hf1.state", err);
-	if (!sign_seed || !log_seed || !k->record_sk || !k->log_sk || !k->box_sk || !k->naming ||
-	    !k->state)
-		return err->code;
-	uint8_t pk[SIGN_PUBLIC_BYTES];
-	sign_keypair(pk, k->log_sk->bytes, log_seed->bytes);
-	sign_keypair(pk, k->record_sk->bytes, sign_seed->bytes);
-	charter_key_id(k->id, pk);
-	return 0;
-}
-
 static struct secret *signing_key(uint8_t pk[32], const struct keyfile *k, const char *label,
                                   struct err *err)
 {
@@ -56,27 +37,28 @@ static struct secret *signing_key(uint8_t pk[32], const struct keyfile *k, const
 	return TAKE(sk);
 }
 
-struct secret *keyfile_report_key(const struct keyfile *k, struct err *err)
+static int derive_keys(struct keyfile *k, struct err *err)
 {
 	uint8_t pk[SIGN_PUBLIC_BYTES];
-	return signing_key(pk, k, "hf1.report", err);
-}
-
-static int signing_public(uint8_t pk[32], const struct keyfile *k, const char *label,
-                          struct err *err)
-{
-	AUTO(secret) sk = signing_key(pk, k, label, err);
-	return sk ? 0 : err->code;
+	k->log_sk = signing_key(pk, k, "hf1.log", err);
+	k->report_sk = signing_key(pk, k, "hf1.report", err);
+	k->record_sk = signing_key(pk, k, "hf1.record", err);   /* last: the id is its hash */
+	k->box_sk = secret_derive(k->seed->bytes, "hf1.box", err);
+	k->naming = secret_derive(k->seed->bytes, "hf1.naming", err);
+	k->state = secret_derive(k->seed->bytes, "hf1.state", err);
+	if (!k->log_sk || !k->report_sk || !k->record_sk || !k->box_sk || !k->naming || !k->state)
+		return err->code;
+	charter_key_id(k->id, pk);
+	return 0;
 }
 
 int keyfile_describe(const struct keyfile *k, const char *name, struct charter_key *pub,
                      struct err *err)
 {
 	memset(pub, 0, sizeof *pub);
-	if (signing_public(pub->record, k, "hf1.record", err) != 0 ||
-	    signing_public(pub->log, k, "hf1.log", err) != 0 ||
-	    signing_public(pub->report, k, "hf1.report", err) != 0)
-		return err->code;
+	sign_public(pub->record, k->record_sk->bytes);
+	sign_public(pub->log, k->log_sk->bytes);
+	sign_public(pub->report, k->report_sk->bytes);
 	seal_public(pub->box, k->box_sk->bytes);
 	memcpy(pub->id, k->id, sizeof pub->id);
 	pub->roles = k->roles;
@@ -140,6 +122,7 @@ void keyfile_free(struct keyfile *k)
 	secret_free(k->psk);
 	secret_free(k->record_sk);
 	secret_free(k->log_sk);
+	secret_free(k->report_sk);
 	secret_free(k->box_sk);
 	secret_free(k->naming);
 	secret_free(k->state);
