@@ -52,8 +52,7 @@ static int derive_keys(struct keyfile *k, struct err *err)
 	return 0;
 }
 
-int keyfile_describe(const struct keyfile *k, const char *name, struct charter_key *pub,
-                     struct err *err)
+void keyfile_describe(const struct keyfile *k, const char *name, struct charter_key *pub)
 {
 	memset(pub, 0, sizeof *pub);
 	sign_public(pub->record, k->record_sk->bytes);
@@ -63,14 +62,14 @@ int keyfile_describe(const struct keyfile *k, const char *name, struct charter_k
 	memcpy(pub->id, k->id, sizeof pub->id);
 	pub->roles = k->roles;
 	snprintf(pub->name, sizeof pub->name, "%s", name);
-	return 0;
 }
 
 int keyfile_request(const struct keyfile *k, struct request *out, struct err *err)
 {
 	AUTO(secret) pairing = secret_derive(k->seed->bytes, "hf1.pair", err);
-	if (!pairing || keyfile_describe(k, k->name, &out->key, err) != 0)
+	if (!pairing)
 		return err->code;
+	keyfile_describe(k, k->name, &out->key);
 	memcpy(out->vault, k->vault, 16);
 	memcpy(out->root, k->root, 32);
 	memcpy(out->pairing, pairing->bytes, 32);
@@ -108,9 +107,9 @@ struct keyfile *keyfile_new(const uint8_t vault[16], const uint8_t root[32],
 		snprintf(k->name, sizeof k->name, "%s", name);
 	else
 		k->psk = secret_copy(psk, 32, err);
-	if (!k->seed || (psk && !k->psk) || derive_keys(k, err) != 0 ||
-	    keyfile_describe(k, name, pub, err) != 0)
+	if (!k->seed || (psk && !k->psk) || derive_keys(k, err) != 0)
 		return NULL;
+	keyfile_describe(k, name, pub);
 	return TAKE(k);
 }
 

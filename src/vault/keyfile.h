@@ -50,8 +50,7 @@ void keyfile_free(struct keyfile *k);
 AUTO_FREE(keyfile);
 
 /* The public keys and the id of a key, under this name and with its roles. */
-int keyfile_describe(const struct keyfile *k, const char *name, struct charter_key *pub,
-                     struct err *err);
+void keyfile_describe(const struct keyfile *k, const char *name, struct charter_key *pub);
 
 /* What a request file asks for, to be encoded. */
 int keyfile_request(const struct keyfile *k, struct request *out, struct err *err);
