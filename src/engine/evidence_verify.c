@@ -299,6 +299,8 @@ static int check_approval(struct judging *j, struct err *err)
 		SAY(j, j->unproven ? "asked for, and not there" : "none");
 		return j->unproven ? 0 : ERR_ABSENT;
 	}
+	if (j->approved_s == 0)
+		return err_set(err, ERR_CORRUPT, "nobody says when it was given");
 	const struct buf *report = need(j->f, FILE_REPORT, err);
 	const struct buf *signers = report ? need(j->keys, FILE_SIGNERS, err) : NULL;
 	if (!signers)
