@@ -220,8 +220,8 @@ static void save_log(struct lab_names *names, struct buf ***bytes)
 	*bytes = calloc(names->n + 1, sizeof **bytes);
 	for (size_t i = 0; i < names->n; i++) {
 		(*bytes)[i] = buf_new(LAB_OBJECT_MAX, &err);
-		assert_int_equal(storage_get_all(vault_storage(lab.reader), names->names[i], (*bytes)[i], &err),
-		                 0);
+		int rc = storage_get_all(vault_storage(lab.reader), names->names[i], (*bytes)[i], &err);
+		assert_int_equal(rc, 0);
 	}
 }
 
