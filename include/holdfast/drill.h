@@ -49,7 +49,7 @@ struct drill_store {
 	const char *check_command;       /* the user's own, run in the sandbox */
 	const char *rpo_sql;             /* gives the time of the last change: Unix seconds, or a date
 	                                    and time, in UTC unless it says otherwise */
-	bool shell;                      /* run commands through /bin/sh -c */
+	bool shell, check_shell;         /* run restore_command, check_command through /bin/sh -c */
 	const struct drill_assertion *assertions;
 	size_t n_assertions;
 };
@@ -71,7 +71,7 @@ struct drill_options {
 	const char *sandboxes;           /* folder for them; made if absent */
 	const char *const *hidden;       /* folders to hide from them, NULL-terminated, or NULL */
 	bool need_walls;                 /* do nothing where the kernel refuses namespaces */
-	uint64_t memory_bytes, disk_bytes;   /* of the sandbox; 0: no limit */
+	uint64_t memory_bytes, disk_bytes;   /* of the sandbox; 0: no limit; nine tenths of what is free */
 	unsigned timeout_s;              /* for each thing that is asked in it; 0: an hour */
 	const char *program;             /* that calls drill_trial_main; NULL: this one */
 

@@ -11,6 +11,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -220,6 +221,16 @@ static int raise_walls(struct sandbox *s, struct err *err)
 
 /* ---- life ---- */
 
+/* A sandbox must not fill the disk that others need. */
+static int choose_disk(struct sandbox *s, uint64_t wanted, struct err *err)
+{
+	struct statvfs fs;
+	if (statvfs(s->box, &fs) != 0)
+		return err_sys(err, "sandbox %.300s", s->box);
+	s->disk_bytes = wanted ? wanted : (uint64_t)fs.f_bavail * fs.f_frsize / 10 * 9;
+	return 0;
+}
+
 static int set_up(struct sandbox *s, const struct sandbox_options *o, struct err *err)
 {
 	struct confine *c = &s->confine;
@@ -227,8 +238,9 @@ static int set_up(struct sandbox *s, const struct sandbox_options *o, struct err
 		return err->code;
 	c->folder = s->box;
 	c->memory_bytes = o->memory_bytes;
-	c->file_bytes = o->disk_bytes;
-	s->disk_bytes = o->disk_bytes;
+	if (choose_disk(s, o->disk_bytes, err) != 0)
+		return err->code;
+	c->file_bytes = s->disk_bytes;
 	s->stop = o->stop;
 	if (set_hidden(c, o->hidden, err) != 0 || choose_user(s, err) != 0 || give_box(s, err) != 0 ||
 	    launch_pipe(s->lifeline, err) != 0)
@@ -289,6 +301,8 @@ void sandbox_free(struct sandbox *s)
 	free(s);
 }
 
+uint64_t sandbox_disk(const struct sandbox *s) { return s->disk_bytes; }
+
 const char *sandbox_folder(const struct sandbox *s) { return s->box; }
 
 const char *sandbox_inside(const struct sandbox *s)
@@ -318,7 +332,7 @@ static int check_disk(struct running *r, struct err *err)
 	struct err ignored;
 	uint64_t used;
 	int64_t begun = clock_ms();
-	if (!r->box->disk_bytes || begun < r->look_at)
+	if (begun < r->look_at)
 		return 0;
 	/* what cannot be counted now, because it changes, is counted the next time */
 	bool known = tree_usage(r->box->box, &used, &ignored) == 0;

@@ -38,7 +38,7 @@ struct sandbox_options {
 	const char *name;              /* of the new folder; [a-z0-9-] */
 	const char *const *hidden;     /* further folders to hide, NULL-terminated, or NULL */
 	uint64_t memory_bytes;         /* address space of each process; 0: no limit */
-	uint64_t disk_bytes;           /* of all files together; 0: no limit */
+	uint64_t disk_bytes;           /* of all files together; 0: nine tenths of what is free now */
 	const volatile sig_atomic_t *stop;   /* non-zero: end programs, ERR_STOPPED; or NULL */
 };
 
@@ -59,6 +59,8 @@ struct sandbox_isolation {
 	bool own_user;         /* other than the caller's */
 };
 void sandbox_isolation(const struct sandbox *s, struct sandbox_isolation *out);
+
+uint64_t sandbox_disk(const struct sandbox *s);        /* disk_bytes, as it came out */
 
 const char *sandbox_folder(const struct sandbox *s);   /* the box, as the caller sees it */
 const char *sandbox_inside(const struct sandbox *s);   /* the same, as programs see it */

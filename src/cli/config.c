@@ -52,18 +52,34 @@ static const struct config_key {
 	{ "name", CONFIG_STORE, VALUE_TEXT },
 	{ "exclude", CONFIG_STORE, VALUE_TEXT },
 	{ "command", CONFIG_STORE, VALUE_TEXT },
-	{ "restore-command", CONFIG_STORE, VALUE_TEXT },
+	{ "restore-command", CONFIG_STORE | CONFIG_DRILL, VALUE_TEXT },
 	{ "end-marker", CONFIG_STORE, VALUE_TEXT },
-	{ "shell", CONFIG_STORE, VALUE_BOOL },
+	{ "shell", CONFIG_STORE | CONFIG_DRILL, VALUE_BOOL },
 	{ "user", CONFIG_STORE, VALUE_TEXT },
 	{ "defaults-file", CONFIG_STORE, VALUE_PATH },
-	{ "database", CONFIG_STORE, VALUE_TEXT },
-	{ "timeout", CONFIG_STORE | CONFIG_VAULT, VALUE_DURATION },
+	{ "database", CONFIG_STORE | CONFIG_ASSERT, VALUE_TEXT },
+	{ "timeout", CONFIG_STORE | CONFIG_VAULT | CONFIG_DRILL, VALUE_DURATION },
 	{ "one-file-system", CONFIG_STORE, VALUE_BOOL },
 	{ "max-missing", CONFIG_STORE, VALUE_COUNT },
-	{ "every", CONFIG_STORE | CONFIG_DEFAULTS, VALUE_EVERY },
-	{ "at", CONFIG_STORE | CONFIG_DEFAULTS, VALUE_AT },
-	{ "rpo", CONFIG_STORE | CONFIG_DEFAULTS, VALUE_DURATION },
+	{ "every", CONFIG_STORE | CONFIG_DEFAULTS | CONFIG_DRILL, VALUE_EVERY },
+	{ "at", CONFIG_STORE | CONFIG_DEFAULTS | CONFIG_DRILL, VALUE_AT },
+	{ "rpo", CONFIG_STORE | CONFIG_DEFAULTS | CONFIG_DRILL, VALUE_DURATION },
+	{ "stores", CONFIG_DRILL, VALUE_TEXT },
+	{ "select", CONFIG_DRILL, VALUE_SELECT },
+	{ "rto", CONFIG_DRILL, VALUE_DURATION },
+	{ "rpo-sql", CONFIG_DRILL, VALUE_TEXT },
+	{ "check-command", CONFIG_DRILL, VALUE_TEXT },
+	{ "asset", CONFIG_DRILL, VALUE_TEXT },
+	{ "owner", CONFIG_DRILL, VALUE_TEXT },
+	{ "reviewer", CONFIG_DRILL, VALUE_TEXT },
+	{ "runbook", CONFIG_DRILL, VALUE_PATH },
+	{ "folder", CONFIG_DRILL, VALUE_PATH },
+	{ "memory", CONFIG_DRILL, VALUE_BYTES },
+	{ "disk", CONFIG_DRILL, VALUE_BYTES },
+	{ "isolation", CONFIG_DRILL, VALUE_ISOLATION },
+	{ "store", CONFIG_ASSERT, VALUE_TEXT },
+	{ "sql", CONFIG_ASSERT, VALUE_TEXT },
+	{ "expect", CONFIG_ASSERT, VALUE_EXPECT },
 	{ "log", CONFIG_RUN, VALUE_LOG },
 	{ "notify", CONFIG_RUN, VALUE_WEB },
 	{ "notify-file", CONFIG_RUN, VALUE_PATH },
@@ -126,6 +142,8 @@ static const char *kind_word(enum config_kind kind)
 	case CONFIG_VAULT: return "vault";
 	case CONFIG_STORE: return "store";
 	case CONFIG_RUN: return "run";
+	case CONFIG_DRILL: return "drill";
+	case CONFIG_ASSERT: return "assert";
 	case CONFIG_DEFAULTS: break;
 	}
 	return "defaults";
@@ -141,24 +159,31 @@ const char *config_title(const struct config_section *s, char out[CONFIG_TITLE_M
 static int parse_title(const struct ini_place *at, const char *text, enum config_kind *kind,
                        const char **name, struct err *err)
 {
-	static const char *const words[] = { "vault", "store", "defaults", "run", NULL };
+	static const char *const words[] = { "vault", "store", "defaults", "run", "drill", "assert", NULL };
+	static const enum config_kind kinds[] = { CONFIG_VAULT, CONFIG_STORE, CONFIG_DEFAULTS, CONFIG_RUN,
+	                                          CONFIG_DRILL, CONFIG_ASSERT };
 	char word[16];
 	size_t len = strcspn(text, " \t");
 	snprintf(word, sizeof word, "%.*s", (int)len, text);
 	*name = text + len + strspn(text + len, " \t");
-	*kind = strcmp(word, "vault") == 0 ? CONFIG_VAULT : strcmp(word, "store") == 0 ? CONFIG_STORE
-	        : strcmp(text, "defaults") == 0 ? CONFIG_DEFAULTS
-	        : strcmp(text, "run") == 0 ? CONFIG_RUN : 0;
-	if (*kind == CONFIG_STORE && !**name) {
-		err_set(err, ERR_INVALID, "%s:%u: [store] needs a name", at->file, at->line);
-		return err_hint(err, "for example [store crm]");
+	*kind = 0;
+	for (size_t i = 0; words[i]; i++)
+		if (strcmp(word, words[i]) == 0)
+			*kind = kinds[i];
+	if (*kind & (CONFIG_DEFAULTS | CONFIG_RUN) && **name)
+		*kind = 0;
+	if (*kind & (CONFIG_STORE | CONFIG_DRILL | CONFIG_ASSERT) && !**name) {
+		err_set(err, ERR_INVALID, "%s:%u: [%s] needs a name", at->file, at->line, word);
+		return err_hint(err, "for example [%s %s]", word, *kind == CONFIG_STORE ? "crm"
+		                : *kind == CONFIG_DRILL ? "weekly" : "fresh-orders");
 	}
 	if (*kind)
 		return 0;
 	err_set(err, ERR_INVALID, "%s:%u: unknown section [%s]", at->file, at->line, text);
 	const char *near = nearest_of(word, words);
 	return near ? err_hint(err, "did you mean [%s%s%s]?", near, **name ? " " : "", *name)
-	            : err_hint(err, "known: [vault], [vault NAME], [defaults], [store NAME], [run]");
+	            : err_hint(err, "known: [vault], [vault NAME], [defaults], [store NAME], [run], "
+	                            "[drill NAME], [assert NAME]");
 }
 
 bool config_name_ok(const char *name)
@@ -230,7 +255,9 @@ static int unknown_key(const struct ini_place *at, const struct config_section *
 	if (elsewhere)
 		return err_hint(err, "'%s' belongs into a [%s] section", key,
 		                elsewhere->kinds & CONFIG_VAULT ? "vault"
-		                : elsewhere->kinds & CONFIG_RUN ? "run" : "store");
+		                : elsewhere->kinds & CONFIG_RUN ? "run"
+		                : elsewhere->kinds & CONFIG_STORE ? "store"
+		                : elsewhere->kinds & CONFIG_DRILL ? "drill" : "assert");
 	return err_hint(err, "the known keys are in holdfast.conf(5)");
 }
 
@@ -352,10 +379,29 @@ const char *config_store_name(const struct config_section *s)
 	return name ? name->value : s->name;
 }
 
+bool config_list_item(const char *list, size_t i, char *out, size_t cap)
+{
+	for (;;) {
+		list += strspn(list, ", \t");
+		size_t len = strcspn(list, ","), kept = len;
+		if (len == 0)
+			return false;
+		while (kept > 0 && isspace((unsigned char)list[kept - 1]))
+			kept--;
+		if (i-- == 0) {
+			snprintf(out, cap, "%.*s", (int)kept, list);
+			return true;
+		}
+		list += len;
+	}
+}
+
 void config_store_due(const struct config *c, const struct config_section *s, struct due *out)
 {
 	const char *at = config_get(c, s, "at");
 	*out = DUE_DEFAULT;
+	if (s->kind == CONFIG_DRILL)
+		out->every_s = 7 * 86400;
 	if (at)
 		due_parse_at(at, &out->at);
 	if (config_get(c, s, "every"))

@@ -17,7 +17,10 @@ struct backup_store;
 struct due;
 struct err;
 
-enum config_kind { CONFIG_VAULT = 1, CONFIG_DEFAULTS = 2, CONFIG_STORE = 4, CONFIG_RUN = 8 };
+enum config_kind {
+	CONFIG_VAULT = 1, CONFIG_DEFAULTS = 2, CONFIG_STORE = 4, CONFIG_RUN = 8, CONFIG_DRILL = 16,
+	CONFIG_ASSERT = 32,
+};
 
 struct config_entry {
 	const char *key;         /* of the table of known keys */
@@ -76,6 +79,9 @@ bool config_store_is_fleet(const struct config_section *s);
 
 /* When it is to be backed up: `at` and `every`. */
 void config_store_due(const struct config *c, const struct config_section *s, struct due *out);
+
+/* What an `asset`-like list of names with commas between them holds: the i-th; false behind the last. */
+bool config_list_item(const char *list, size_t i, char *out, size_t cap);
 
 /* A value of [run], or NULL. */
 const char *config_run_value(const struct config *c, const char *key);

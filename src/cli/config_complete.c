@@ -60,6 +60,16 @@ static int complete_run(const struct config_section *s, struct err *err)
 	return 0;
 }
 
+/* A misspelt store would leave a statement unasked, and nobody would miss it. */
+static int complete_assert(const struct config_section *s, struct err *err)
+{
+	static const char *const needed[] = { "store", "sql", "expect" };
+	for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+		if (!config_entry_of(s, needed[i]))
+			return missing_key(s, needed[i], err);
+	return 0;
+}
+
 int config_complete(const struct config *c, struct err *err)
 {
 	for (size_t i = 0; i < c->n; i++) {
@@ -69,7 +79,11 @@ int config_complete(const struct config *c, struct err *err)
 		if (s->kind == CONFIG_STORE &&
 		    (complete_store(s, err) != 0 || complete_times(c, s, err) != 0))
 			return err->code;
+		if (s->kind == CONFIG_DRILL && complete_times(c, s, err) != 0)
+			return err->code;
 		if (s->kind == CONFIG_RUN && complete_run(s, err) != 0)
+			return err->code;
+		if (s->kind == CONFIG_ASSERT && complete_assert(s, err) != 0)
 			return err->code;
 	}
 	return 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/expect.h"
 #include "base/rate.h"
 #include "cli/due.h"
 #include "cli/nearest.h"
@@ -130,6 +131,40 @@ static bool known_type(const char *text)
 	return false;
 }
 
+static bool bytes(const char *text, uint64_t *out)
+{
+	static const char units[] = "KMGT";
+	char number[12];
+	size_t len = strspn(text, "0123456789");
+	*out = 0;
+	if (strcmp(text, "unlimited") == 0)
+		return true;
+	const char *unit = len > 0 && text[len] ? strchr(units, text[len]) : NULL;
+	snprintf(number, sizeof number, "%.*s", (int)(len < 11 ? len : 11), text);
+	if (!unit || (text[len + 1] && strcmp(text + len + 1, "iB") != 0) ||
+	    !digits(number, 1000000, out) || *out == 0)
+		return false;
+	*out <<= 10 * (unit - units + 1);
+	return true;
+}
+
+static const char *const selects[] = { "latest", "oldest", "random", "longest", "each-epoch", NULL };
+
+static bool select_of(const char *text, uint64_t *out)
+{
+	for (*out = 0; selects[*out]; ++*out)
+		if (strcmp(selects[*out], text) == 0)
+			return true;
+	return false;
+}
+
+static bool expectation(const char *text)
+{
+	struct expect ignored_expect;
+	struct err ignored;
+	return expect_parse(&ignored_expect, text, &ignored) == 0;
+}
+
 static bool parse(enum config_value kind, const char *text, uint64_t *out)
 {
 	*out = 0;
@@ -155,6 +190,10 @@ static bool parse(enum config_value kind, const char *text, uint64_t *out)
 	case VALUE_LOG: return *text == '/' || strcmp(text, "journal") == 0;
 	case VALUE_WEB: return web(text);
 	case VALUE_WHEN: return one_of(text, "trouble", "always", out);
+	case VALUE_BYTES: return bytes(text, out);
+	case VALUE_SELECT: return select_of(text, out);
+	case VALUE_EXPECT: return expectation(text);
+	case VALUE_ISOLATION: return one_of(text, "namespaces", "any", out);
 	}
 	return false;
 }
@@ -183,6 +222,10 @@ static const char *expected(enum config_value kind)
 	case VALUE_LOG: return "journal, or an absolute path";
 	case VALUE_WEB: return "an address that begins with https:// or http://";
 	case VALUE_WHEN: return "trouble or always";
+	case VALUE_BYTES: return "a size such as 500M or 4G, or unlimited";
+	case VALUE_SELECT: return "latest, oldest, random, longest or each-epoch";
+	case VALUE_EXPECT: return "an expectation such as >= 1, = paid or != null";
+	case VALUE_ISOLATION: return "namespaces or any";
 	}
 	return "";
 }
@@ -195,7 +238,8 @@ int config_value_check(enum config_value kind, const char *text, struct err *err
 	if (kind == VALUE_WEB)
 		return err_set(err, ERR_INVALID, "is not %s", expected(kind));
 	err_set(err, ERR_INVALID, "'%s' is not %s", text, expected(kind));
-	const char *near = kind == VALUE_TYPE ? nearest_of(text, config_value_types) : NULL;
+	const char *near = kind == VALUE_TYPE ? nearest_of(text, config_value_types)
+	                   : kind == VALUE_SELECT ? nearest_of(text, selects) : NULL;
 	return near ? err_hint(err, "did you mean '%s'?", near) : err->code;
 }
 

@@ -29,6 +29,10 @@ enum config_value {
 	VALUE_LOG,        /* journal, or an absolute path */
 	VALUE_WEB,        /* http://..., https://... */
 	VALUE_WHEN,       /* trouble (number: 0), always (1) */
+	VALUE_BYTES,      /* 500M, 4G; K, M, G, T are powers of 1024; unlimited (number: 0) */
+	VALUE_SELECT,     /* of a drill: latest, ... (number: enum drill_select) */
+	VALUE_EXPECT,     /* >= 1, = paid, ... (base/expect.h) */
+	VALUE_ISOLATION,  /* namespaces (number: 0), any (1) */
 };
 
 /* ERR_INVALID saying what is expected. */

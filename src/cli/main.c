@@ -2,6 +2,7 @@
 #include <locale.h>
 #include <malloc.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "cli/stop.h"
 #include "crypto/hash.h"
 #include "crypto/secret.h"
+#include "holdfast/drill.h"
 #include "holdfast/err.h"
 #include "holdfast/vault.h"
 
@@ -113,6 +115,9 @@ int main(int argc, char **argv)
 {
 	struct cli cli = { 0 };
 	struct err err = { 0 };
+	/* the other half of a drill, in its sandbox: it gets everything on standard input */
+	if (argc == 2 && strcmp(argv[1], DRILL_TRIAL_WORD) == 0)
+		return drill_trial_main();
 	open_standard_descriptors();
 	keep_freed_memory();
 	/* archives spell names in UTF-8 under cron too, where no locale is set */

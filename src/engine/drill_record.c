@@ -171,8 +171,10 @@ int drilling_plan_recorded(struct drilling *d, struct err *err)
 {
 	char dir[PATH_MAX];
 	struct entry entries[2];
-	if (can_record(d->v, &d->result->unrecorded) != 0)
+	if (can_record(d->v, err) != 0) {
+		d->result->unrecorded = *err;
 		return 0;
+	}
 	if (drills_dir(d->v, dir, err) != 0 || finish_left(d->v, dir, err) != 0 ||
 	    count_attempts(d, err) != 0)
 		return err->code;
@@ -365,7 +367,9 @@ int drilling_end_recorded(struct drilling *d, struct err *err)
 	if (drills_dir(d->v, dir, err) != 0 || write_text(dir, r->id, ".detail", r->detail, err) != 0 ||
 	    write_text(dir, r->id, ".report", r->report, err) != 0)
 		return err->code;
-	if (end_one(d->v, dir, r->id, &r->unrecorded) != 0) {
+	struct err why;
+	if (end_one(d->v, dir, r->id, &why) != 0) {
+		r->unrecorded = why;
 		err_hint(&r->unrecorded, "the next drill on this machine records it");
 		return 0;
 	}

@@ -60,7 +60,8 @@ static int set_file(struct drilling *d, struct err *err)
 		return 0;
 	AUTO(body_reader) r = open_snapshot_body(d->snapshot, err);
 	if (!r || body_next(r, d->snapshot->entry->head.n_packs, &f, err) != 1)
-		return r ? err_set(err, ERR_CORRUPT, "the snapshot's list of files is empty") : (int)err->code;
+		return r ? err_set(err, ERR_CORRUPT, "the snapshot's list of files is empty")
+		         : (int)err->code;
 	const char *slash = strrchr(f.path, '/');
 	d->file = strdup(slash ? slash + 1 : f.path);
 	return d->file ? 0 : err_set(err, ERR_NOMEM, "out of memory");
@@ -115,12 +116,12 @@ static int make_folder(struct drilling *d, const char *name, char out[DRILL_PATH
 
 static int check_room(const struct drilling *d, struct err *err)
 {
-	uint64_t most = d->o->disk_bytes;
-	if (!most || d->snapshot->bytes <= most)
+	uint64_t most = sandbox_disk(d->box);
+	if (d->snapshot->bytes <= most)
 		return 0;
 	err_set(err, ERR_SPACE, "the sandbox may hold %llu MiB, and the store has %llu",
 	        (unsigned long long)(most >> 20), (unsigned long long)(d->snapshot->bytes >> 20));
-	return err_hint(err, "raise 'disk' of the drill");
+	return err_hint(err, "raise 'disk' of the drill, or give it another 'folder'");
 }
 
 static int make_box(struct drilling *d, struct err *err)

@@ -84,7 +84,8 @@ static inline void world_begin(struct world *w)
 	assert_int_equal(chmod(w->lab.dir, 0711), 0);
 	snprintf(w->db, sizeof w->db, "%s/crm.db", w->lab.dir);
 	snprintf(sql, sizeof sql,
-	         "PRAGMA journal_mode=WAL; CREATE TABLE customers(id INTEGER PRIMARY KEY, name TEXT NOT NULL);"
+	         "PRAGMA journal_mode=WAL;"
+	         "CREATE TABLE customers(id INTEGER PRIMARY KEY, name TEXT NOT NULL);"
 	         "CREATE TABLE orders(id INTEGER PRIMARY KEY, customer INT REFERENCES customers(id), "
 	         "total INT, at TEXT); CREATE INDEX by_customer ON orders(customer);"
 	         "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < %d) "

@@ -184,8 +184,8 @@ static void a_violated_foreign_key_fails(void **state)
 static void a_broken_index_fails(void **state)
 {
 	struct world *w = *state;
-	world_sql(w->db, "PRAGMA writable_schema=1; UPDATE sqlite_schema SET sql = 'CREATE INDEX by_customer "
-	                 "ON orders(total)' WHERE name = 'by_customer'; PRAGMA wal_checkpoint(TRUNCATE)");
+	world_sql(w->db, "PRAGMA writable_schema=1; UPDATE sqlite_schema SET sql = 'CREATE INDEX "
+	                 "by_customer ON orders(total)' WHERE name = 'by_customer'; PRAGMA wal_checkpoint(TRUNCATE)");
 	world_backup(w);
 	EXPECT(w, DRILL_FAILED);
 	assert_string_equal(world_check(w, "integrity-check", NULL), "failed");
@@ -206,7 +206,7 @@ static void a_failing_check_command_fails(void **state)
 {
 	struct world *w = *state;
 	w->store.check_command = "echo 'error: prices are negative' >&2; exit 1";
-	w->store.shell = true;
+	w->store.check_shell = true;
 	EXPECT(w, DRILL_FAILED);
 	assert_non_null(strstr(world_said(w, "check-command", "actual"), "prices are negative"));
 }
@@ -331,7 +331,8 @@ static void a_question_without_end_is_not_verified(void **state)
 	struct world *w = *state;
 	static const struct drill_assertion endless = {
 		.name = "endless", .expect = ">= 0",
-		.sql = "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
+		.sql = "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n) "
+		       "SELECT count(*) FROM n",
 	};
 	use(w, &endless, 1);
 	w->options.timeout_s = 2;

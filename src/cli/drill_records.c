@@ -1,0 +1,231 @@
+/* drill list, show, verify, keys, finding */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/json.h"
+#include "cli/cli.h"
+#include "cli/drill_page.h"
+#include "cli/drill_verbs.h"
+#include "cli/output.h"
+#include "cli/table.h"
+#include "cli/text.h"
+#include "cli/when.h"
+#include "holdfast/drill.h"
+#include "holdfast/err.h"
+#include "holdfast/evidence.h"
+#include "holdfast/ledger.h"
+
+/* ---- list: what the ledgers tell ---- */
+
+struct listed {
+	char id[33], machine[130], verdict[24];
+	int64_t due_s, started_s, finished_s;   /* 0: not yet */
+	bool retry;                              /* not the first for its date on that machine */
+};
+
+struct listing {
+	struct listed *all;
+	size_t n;
+};
+
+static struct listed *find(struct listing *l, const char *id)
+{
+	for (size_t i = l->n; i-- > 0;)
+		if (strcmp(l->all[i].id, id) == 0)
+			return &l->all[i];
+	return NULL;
+}
+
+static struct listed *find_or_add(struct listing *l, const char *id, const char *machine)
+{
+	struct listed *known = find(l, id);
+	struct listed *grown = known ? NULL : reallocarray(l->all, l->n + 1, sizeof *grown);
+	if (known || !grown)
+		return known;
+	l->all = grown;
+	known = &grown[l->n++];
+	*known = (struct listed){ .due_s = 0 };
+	snprintf(known->id, sizeof known->id, "%.32s", id);
+	snprintf(known->machine, sizeof known->machine, "%s", machine);
+	return known;
+}
+
+static bool is_retry(const struct listing *l, const struct listed *one)
+{
+	for (const struct listed *e = l->all; e < one; e++)
+		if (e->due_s == one->due_s && strcmp(e->machine, one->machine) == 0)
+			return true;
+	return false;
+}
+
+static int take_entry(void *arg, const struct ledger_line *line, struct err *err)
+{
+	struct listing *l = arg;
+	if (strncmp(line->kind, "drill-", 6) != 0)
+		return 0;
+	JSON_AUTO j = json_decode(line->json, line->json_len, "entry", err);
+	const char *id = json_string_value(json_object_get(j, "drill"));
+	const char *verdict = json_string_value(json_object_get(j, "verdict"));
+	struct listed *one = id ? find_or_add(l, id, line->key_name) : NULL;
+	if (!one)
+		return j ? err_set(err, ERR_NOMEM, "out of memory") : (int)err->code;
+	if (strcmp(line->kind, "drill-planned") == 0)
+		one->due_s = (int64_t)json_integer_value(json_object_get(j, "due"));
+	if (strcmp(line->kind, "drill-started") == 0)
+		one->started_s = (int64_t)line->time_s;
+	if (strcmp(line->kind, "drill-finished") == 0) {
+		one->finished_s = (int64_t)line->time_s;
+		snprintf(one->verdict, sizeof one->verdict, "%s", verdict ? verdict : "?");
+	}
+	one->retry = is_retry(l, one);
+	return 0;
+}
+
+static const char *state_of(const struct listed *e)
+{
+	return e->finished_s ? e->verdict : e->started_s ? "NOT FINISHED" : "planned";
+}
+
+static int list_row(struct cli *cli, struct table *t, const struct listed *e, struct err *err)
+{
+	char due[TEXT_MAX] = "", started[TEXT_MAX] = "", took[TEXT_MAX] = "", id[13];
+	if (cli->options.json)
+		return output_json(json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:b}", "id", e->id, "machine",
+		                             output_json_text(e->machine), "state", state_of(e), "due",
+		                             (json_int_t)e->due_s, "started", (json_int_t)e->started_s,
+		                             "finished", (json_int_t)e->finished_s, "retry", e->retry),
+		                   err);
+	snprintf(id, sizeof id, "%.12s", e->id);
+	if (e->due_s)
+		text_time(due, e->due_s);
+	if (e->started_s)
+		text_time(started, e->started_s);
+	if (e->finished_s)
+		text_took(took, (uint64_t)(e->finished_s - e->started_s) * 1000);
+	return TABLE_ROW(t, err, id, e->machine, due, started, took, state_of(e), e->retry ? "retry" : "");
+}
+
+int drill_verb_list(struct cli *cli, struct err *err)
+{
+	struct listing l = { .n = 0 };
+	const struct ledger_show_options o = { .since_s = 0 };
+	AUTO(table) t = table_new("llllrll", err);
+	if (!t || cli_open(cli, err) != 0 ||
+	    TABLE_ROW(t, err, "DRILL", "MACHINE", "DUE", "STARTED", "TOOK", "VERDICT", "") != 0)
+		return err->code;
+	int rc = ledger_show(cli->vault, &o, take_entry, &l, err);
+	bool unfinished = false;
+	for (size_t i = 0; rc == 0 && i < l.n; i++) {
+		rc = list_row(cli, t, &l.all[i], err);
+		unfinished |= l.all[i].started_s && !l.all[i].finished_s;
+	}
+	free(l.all);
+	if (rc != 0)
+		return rc;
+	if (!cli->options.json && l.n > 0)
+		table_print(t);
+	return unfinished ? EXIT_DRILL : EXIT_DONE;
+}
+
+/* ---- show ---- */
+
+int drill_verb_show(struct cli *cli, struct err *err)
+{
+	const struct options *o = &cli->options;
+	struct drill_result r;
+	bool unlocked;
+	if (cli_open(cli, err) != 0 || cli_unlock_if_given(cli, false, &unlocked, err) != 0 ||
+	    drill_load(cli->vault, o->operands[1], &r, err) != 0)
+		return err->code;
+	int rc = o->json ? drill_page_json(&r, err) : drill_page_print(&r, err);
+	if (rc == 0 && o->own[DRILL_TO])
+		rc = drill_fetch_evidence(cli->vault, r.id, o->own[DRILL_TO], err);
+	if (rc == 0 && o->own[DRILL_TO] && !o->json)
+		printf("%-11s%s\n", "Evidence", o->own[DRILL_TO]);
+	drill_result_clear(&r);
+	return rc;
+}
+
+/* ---- verify ---- */
+
+static const char *word_of(enum evidence_state s)
+{
+	static const char *const words[] = { [EVIDENCE_OK] = "ok", [EVIDENCE_FAILED] = "FAILED",
+	                                     [EVIDENCE_ABSENT] = "absent",
+	                                     [EVIDENCE_UNPROVEN] = "not proved" };
+	return words[s];
+}
+
+static int evidence_json(const struct evidence_result *r, struct err *err)
+{
+	json_t *checks = json_array();
+	for (int i = 0; checks && i < EVIDENCE_CHECKS; i++)
+		json_array_append_new(checks, json_pack("{s:s, s:s, s:o}", "name", r->checks[i].name,
+		                                        "state", word_of(r->checks[i].state), "said",
+		                                        output_json_text(r->checks[i].said)));
+	return output_json(json_pack("{s:b, s:b, s:s, s:s, s:o}", "sound", r->sound, "anchored",
+	                             r->anchored, "drill", r->drill, "verdict",
+	                             r->verdict ? r->verdict : "", "checks", checks), err);
+}
+
+static int evidence_lines(const struct evidence_result *r, const char *dir, struct err *err)
+{
+	char safe[1200];
+	AUTO(table) t = table_new("lll", err);
+	for (int i = 0; t && i < EVIDENCE_CHECKS; i++)
+		if (TABLE_ROW(t, err, r->checks[i].name, word_of(r->checks[i].state), r->checks[i].said) != 0)
+			return err->code;
+	if (!t)
+		return err->code;
+	table_print(t);
+	printf("%s: %s%s; the drill %s%s\n", text_escape(safe, sizeof safe, dir),
+	       r->sound ? "sound" : "NOT SOUND", r->anchored ? "" : ", by the keys that lie beside it",
+	       r->verdict ? "says: " : "cannot be read", r->verdict ? r->verdict : "");
+	return 0;
+}
+
+int drill_verb_verify(struct cli *cli, struct err *err)
+{
+	struct evidence_result r;
+	const char *dir = cli->options.operands[1];
+	if (evidence_verify(dir, cli->options.own[DRILL_KEYS], &r, err) != 0)
+		return err->code;
+	int rc = cli->options.json ? evidence_json(&r, err)
+	         : cli->options.quiet && r.sound ? 0 : evidence_lines(&r, dir, err);
+	return rc != 0 ? rc : !r.sound ? EXIT_DAMAGE : r.anchored ? EXIT_DONE : EXIT_DEGRADED;
+}
+
+int drill_verb_keys(struct cli *cli, struct err *err)
+{
+	const char *dir = cli->options.operands[1];
+	char safe[1200];
+	if (cli_open(cli, err) != 0 || drill_write_keys(cli->vault, dir, err) != 0)
+		return err->code;
+	if (!cli->options.quiet && !cli->options.json)
+		printf("%s: give this folder to the auditor once, by hand; then\n"
+		       "holdfast drill verify EVIDENCE --keys DIR\n", text_escape(safe, sizeof safe, dir));
+	return EXIT_DONE;
+}
+
+/* ---- finding ---- */
+
+int drill_verb_finding(struct cli *cli, struct err *err)
+{
+	const struct options *o = &cli->options;
+	struct drill_finding_note n = {
+		.drill = o->operands[1], .ticket = o->own[DRILL_TICKET], .text = o->own[DRILL_TEXT],
+		.close = o->own[DRILL_CLOSE] != NULL,
+	};
+	if (!n.ticket) {
+		err_set(err, ERR_INVALID, "drill finding: --ticket is missing");
+		return err_hint(err, "for example --ticket OPS-311 --by 2026-12-01");
+	}
+	if (o->own[DRILL_BY] && !when_since(o->own[DRILL_BY], (int64_t)time(NULL), &n.due_s))
+		return err_set(err, ERR_INVALID, "drill finding: '%.60s' is no date", o->own[DRILL_BY]);
+	if (cli_open(cli, err) != 0)
+		return err->code;
+	return drill_note_finding(cli->vault, &n, err);
+}
