@@ -123,6 +123,15 @@ faults: all              ## thirty faults of networks and servers on each driver
 	@scripts/install-deps test
 	@tests/services/run-faults $(BUILD)/holdfast --table docs/FAULTS.md
 
+hosts: all               ## eight hosts into one bucket beside a looping check; HOSTS_SECONDS=120
+	@scripts/install-deps test
+	@tests/services/run-hosts $(BUILD)/holdfast
+
+resume: all              ## a killed backup resumes: what is sent twice; RESUME_MIB=10240, kept in TMPDIR
+	@scripts/install-deps test
+	@HOLDFAST=$(abspath $(BUILD))/holdfast HOLDFAST_TEST_RESUME_MIB=$(or $(RESUME_MIB),10240) \
+		RGW_STORE=bluestore RGW_SIZE=$$(($(or $(RESUME_MIB),10240) * 2097152 + 4294967296)) bats tests/cli/resume.bats
+
 cover:                   ## which lines the tests reach
 	@find $(BUILD)/cover -name '*.gcda' -delete 2>/dev/null || true
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/cover HARD= WERROR= OPT='-O0 -g' SAN=--coverage all unit-tests
@@ -137,6 +146,8 @@ bench-fleet: all tools   ## a thousand databases of 1 MiB
 	@scripts/bench-fleet
 bench-s3: all tools      ## beside restic on a Ceph gateway, near and behind 100 ms
 	@scripts/bench-s3
+bench-copy: all tools    ## a thousand small stores to a bucket behind 100 ms
+	@scripts/bench-copy
 bench-memory: all tools  ## peak memory at 1 and 8 GiB
 	@scripts/bench-memory
 
@@ -156,5 +167,5 @@ help:                    ## this list
 -include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT_AID:.o=.d) \
 	$(patsubst %.c,$(BUILD)/%.d,$(wildcard tests/unit/*.c tests/tools/*.c tests/fuzz/*.c))
 .SECONDARY:
-.PHONY: all unit-tests tools torture-tests fuzzers test check asan-build asan tsan torture fuzz evidence-bytes faults cover \
-	bench bench-month bench-fleet bench-memory bench-s3 install clean help
+.PHONY: all unit-tests tools torture-tests fuzzers test check asan-build asan tsan torture fuzz evidence-bytes \
+	faults hosts resume cover bench bench-copy bench-month bench-fleet bench-memory bench-s3 install clean help

@@ -18,17 +18,23 @@ struct copy;
 /* problem->msg names the object. */
 typedef void copy_problem(void *arg, const struct err *problem);
 
-struct copy_options {
-	bool dry_run;                    /* say what would be copied; packs are not read */
-	const struct progress *progress;
-	copy_problem *problem;           /* from any thread, never from two at once */
-	void *arg;
-};
-
 struct copy_result {
 	uint64_t objects, bytes;         /* copied, or to be copied */
 	uint64_t skipped;                /* objects that were there */
 	uint64_t problems;               /* damaged here, or another object there */
+};
+
+/* Store number `store` has come to its end, or failed when so much was copied. In the order of the
+ * stores. */
+typedef void copy_finished(void *arg, size_t store, bool failed, const struct copy_result *r);
+
+/* Both calls come from any thread, never from two at once. */
+struct copy_options {
+	bool dry_run;                    /* say what would be copied; packs are not read */
+	const struct progress *progress;
+	copy_problem *problem;
+	copy_finished *finished;         /* may be NULL */
+	void *arg;
 };
 
 /*
@@ -39,11 +45,12 @@ struct copy *copy_open(struct vault *from, const char *url, const struct backend
                        const struct copy_options *options, struct err *err);
 void copy_free(struct copy *c);
 
-/* What belongs to no store: vault.json, the texts, charters, slots. First, and once. Adds to *result;
- * so does copy_store, whose store may be one that the place does not know yet. */
+/* What belongs to no store: vault.json, the texts, charters, slots. First, and once. Adds to *result. */
 int copy_vault(struct copy *c, struct copy_result *result, struct err *err);
-int copy_store(struct copy *c, const struct store_info *store, struct copy_result *result,
-               struct err *err);
+
+/* Stores, also such as the place does not know yet; over a network many at once, with at most eight
+ * packs in memory. The first failure ends all; damaged objects are none. */
+int copy_stores(struct copy *c, const struct store_info *const *stores, size_t n, struct err *err);
 
 /* The ledgers of all keys, with what they name. Last: they tell of what was copied before. */
 int copy_ledgers(struct copy *c, struct copy_result *result, struct err *err);

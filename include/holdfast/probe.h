@@ -13,7 +13,7 @@
 #include "holdfast/backend.h"
 #include "holdfast/err.h"
 
-enum { PROBE_BYTES = 16 << 20 };
+enum { PROBE_BYTES = 16 << 20, PROBE_KEY_ID = 33 };
 
 struct probe_result {
 	struct err put, get, list, remove;   /* code 0: allowed; ERR_STOPPED: not tried */
@@ -24,11 +24,15 @@ struct probe_result {
 	uint64_t latency_us;                 /* of one small read, the quickest of a few */
 	uint64_t up_bytes_per_s, down_bytes_per_s;   /* one object of PROBE_BYTES; 0: not measured */
 	bool left;                           /* something stays below probe/ */
+	char key_id[PROBE_KEY_ID];           /* hex: this machine's folder in the vault that is there */
+	struct err key_failed;               /* code 0: key_id holds; ERR_ABSENT: there is no vault yet;
+	                                        ERR_KEY: this machine has no key for it */
 };
 
-/* ERR_INVALID and others of opening storage; what is refused later is in the result. */
-int probe_run(const char *url, const struct backend_options *storage, struct probe_result *result,
-              struct err *err);
+/* keys_dir: where this machine's key files are, or NULL. ERR_INVALID and others of opening storage;
+ * what is refused later is in the result. */
+int probe_run(const char *url, const struct backend_options *storage, const char *keys_dir,
+              struct probe_result *result, struct err *err);
 
 /* Can these credentials destroy what is stored? *why is one line for the user. */
 bool probe_can_destroy(const struct probe_result *r, const char **why);

@@ -240,11 +240,20 @@ static const struct config_section *another_vault(const struct cli *cli)
 	return NULL;
 }
 
+static int was_not_there(const struct cli *cli, struct err *err)
+{
+	err_set(err, ERR_ABSENT, "%.150s: there was no vault as of %.40s", cli->url, cli->options.as_of);
+	return err_hint(err, "it was made later, or its older versions are gone: give --as-of a later time, "
+	                "or leave it out");
+}
+
 static int cannot_open(struct cli *cli, struct err *err)
 {
 	const struct config_section *other = another_vault(cli);
 	bool away = err->code == ERR_ABSENT || err->code == ERR_UNREACHABLE || err->code == ERR_IO;
 	cli->no_vault = err->code == ERR_ABSENT;
+	if (cli->no_vault && cli->options.as_of)
+		return was_not_there(cli, err);
 	if (other && away)
 		return err_hint(err, "is it reachable from here? The configuration has another one: "
 		                "--vault %s", other->name);

@@ -89,6 +89,17 @@ static size_t rights_missing(const struct probe_result *r)
 	return n;
 }
 
+/* A line of its own: it is longer than any word of the table. */
+static void print_key_id(const struct probe_result *r)
+{
+	if (r->key_failed.code == ERR_NONE)
+		printf("A policy that confines this machine names its key id: %s\n", r->key_id);
+	else if (r->key_failed.code == ERR_ABSENT)
+		printf("No vault is here yet: 'holdfast init' makes the key id that a policy names.\n");
+	else
+		printf("The key id that a policy names is not known: %s\n", r->key_failed.msg);
+}
+
 static int print(const struct cli *cli, const struct probe_result *r, struct err *err)
 {
 	const char *why;
@@ -99,6 +110,7 @@ static int print(const struct cli *cli, const struct probe_result *r, struct err
 	printf("%s\n\n", cli->url);
 	table_print(t);
 	printf("\nCan whoever steals these credentials destroy the history? %s: %s\n", answer(can), why);
+	print_key_id(r);
 	if (r->left)
 		printf("What was stored below probe/ could not be removed again.\n");
 	return 0;
@@ -120,7 +132,7 @@ static int as_json(const struct cli *cli, const struct probe_result *r, struct e
 	const char *why;
 	bool can = probe_can_destroy(r, &why);
 	const struct backend_traits *x = &r->traits;
-	return output_json(json_pack("{s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:b, s:s}",
+	return output_json(json_pack("{s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:b, s:s, s:s?}",
 	                             "url", output_json_text(cli->url), "rights", rights_json(r),
 	                             "server", output_json_text(x->server), "exclusive",
 	                             r->exclusive && x->conditional, "versions", x->versions, "locks",
@@ -129,7 +141,8 @@ static int as_json(const struct cli *cli, const struct probe_result *r, struct e
 	                             (json_int_t)r->latency_us, "up_bytes_per_s",
 	                             (json_int_t)r->up_bytes_per_s, "down_bytes_per_s",
 	                             (json_int_t)r->down_bytes_per_s, "credential_can_destroy", can,
-	                             "why", why), err);
+	                             "why", why, "key_id",
+	                             r->key_failed.code == ERR_NONE ? r->key_id : NULL), err);
 }
 
 /* Where nothing at all worked, that is one failure and no table. */
@@ -140,7 +153,7 @@ static int run_test(struct cli *cli, struct err *err)
 	if (cli_place(cli, err) != 0)
 		return err->code;
 	cli_storage_options(cli, cli->place, &storage);
-	if (probe_run(cli->url, &storage, &r, err) != 0)
+	if (probe_run(cli->url, &storage, cli->keys, &r, err) != 0)
 		return err_wrap(err, "vault test");
 	if (r.put.code != ERR_NONE && r.put.code != ERR_DENIED) {
 		*err = r.put;
@@ -168,7 +181,7 @@ const struct command cmd_vault = {
 	.usage = "test [--vault VAULT]",
 	.about = "Try what the credentials at hand may do in a place, vault or not, how fast it is, and\n"
 	         "whether a stolen credential could destroy what is stored there. Small objects and one of\n"
-	         "16 MiB are stored below probe/ and removed again. Exit status 1: a right that backups\n"
-	         "need is missing.\n",
+	         "16 MiB are stored below probe/ and removed again. The key id that a bucket policy for this\n"
+	         "machine must name is shown. Exit status 1: a right that backups need is missing.\n",
 	.run = run,
 };

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "cli/cli.h"
@@ -60,21 +61,32 @@ static void add(struct copy_result *sum, const struct copy_result *r)
 	sum->problems += r->problems;
 }
 
+static void on_finished(void *arg, size_t i, bool failed, const struct copy_result *r)
+{
+	struct copy_job *job = arg;
+	add(&job->sum, r);
+	if (job->each && !failed && job->output.code == ERR_NONE)
+		tell_store(job, &job->stores->entries[i], r, &job->output);
+}
+
 static int copy_all(struct copy_job *job, struct copy *copy, struct err *err)
 {
-	if (copy_vault(copy, &job->sum, err) != 0)
-		return err->code;
-	for (size_t i = 0; i < job->stores->n; i++) {
-		const struct store_entry *store = &job->stores->entries[i];
-		struct copy_result r = { 0 };
-		int rc = copy_store(copy, &store->info, &r, err);
-		add(&job->sum, &r);
-		if (rc == 0 && job->each)
-			rc = tell_store(job, store, &r, err);
-		if (rc != 0)
-			return rc;
-	}
-	return copy_ledgers(copy, &job->sum, err);
+	size_t n = job->stores->n;
+	const struct store_info **stores = calloc(n + 1, sizeof *stores);
+	if (!stores)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++)
+		stores[i] = &job->stores->entries[i].info;
+	int rc = copy_vault(copy, &job->sum, err);
+	if (rc == 0)
+		rc = copy_stores(copy, stores, n, err);
+	free(stores);
+	if (rc == 0)
+		rc = copy_ledgers(copy, &job->sum, err);
+	if (rc != 0 || job->output.code == ERR_NONE)
+		return rc;
+	*err = job->output;
+	return err->code;
 }
 
 int copy_job_run(struct copy_job *job, struct err *err)
@@ -83,8 +95,10 @@ int copy_job_run(struct copy_job *job, struct err *err)
 	struct backend_options storage;
 	const struct copy_options how = { .dry_run = job->cli->options.dry_run,
 		                          .progress = cli_progress(job->cli),
-		                          .problem = on_problem, .arg = job };
+		                          .problem = on_problem, .finished = on_finished,
+		                          .arg = job };
 	job->sum = (struct copy_result){ 0 };
+	job->output = (struct err){ 0 };
 	cli_storage_options(job->cli, job->place, &storage);
 	struct copy *copy = copy_open(job->cli->vault, job->url, &storage, &how, err);
 	int rc = copy ? copy_all(job, copy, err) : err->code;

@@ -18,6 +18,7 @@ struct copy_job {
 	const char *label;                    /* what users call the target */
 	bool each;                            /* tell of every store, not only of all */
 	struct copy_result sum;
+	struct err output;                    /* why the stores could not be told of */
 	uint64_t duration_ms;
 };
 

@@ -149,7 +149,8 @@ static int none(const struct stores *list, const char *pattern, struct err *err)
 	if (unknown)
 		return err_hint(err, "%zu of its stores have names that only the passphrase opens: "
 		                     "--passphrase-file", unknown);
-	return err_hint(err, "'holdfast snapshots' lists what is there");
+	return err_hint(err, "'holdfast snapshots' lists what is there; in a bucket that keeps versions, "
+	                     "--as-of TIME what was");
 }
 
 const struct store_entry *stores_one(const struct stores *list, const char *pattern,

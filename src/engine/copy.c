@@ -1,30 +1,27 @@
-/*
- * The copy verb. The order is the contract: the source's snapshots are listed before its keys and
- * packs, so that what a listed snapshot needs is listed; in the target everything else is there
- * before a snapshot is put.
- */
+/* The copy verb: the vault itself, then its stores, several at once where a network lies between. */
 #include "holdfast/copy.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/hex.h"
 #include "engine/copy_log.h"
 #include "engine/copying.h"
 #include "engine/objects.h"
 #include "format/charter.h"
 #include "format/names.h"
-#include "vault/heads.h"
+#include "format/pack.h"
 #include "vault/storage.h"
 #include "vault/vault.h"
 
+enum {
+	REMOTE_AT_ONCE = 32,             /* stores: nearly all wait for answers of the storage */
+	THREADS_DEFAULT = 4,
+};
+
 struct copy {
-	struct copying c;
-	uint8_t writer[16];              /* whose marks these are */
-	struct objects *doomed;
+	struct copying_common all;
 };
 
 static bool starts(const char *text, const char *with)
@@ -34,231 +31,159 @@ static bool starts(const char *text, const char *with)
 
 /* ---- the vault itself ---- */
 
-static void begin(struct copy *copy, const char *store, struct copy_result *result)
+static void begin(struct copying *c, const char *store)
 {
-	copy->c.result = result;
-	meter_begin(&copy->c.meter, copy->c.options->progress, store);
-	meter_phase(&copy->c.meter, "listing", 0);
+	meter_begin(&c->meter, c->all->options->progress, store);
+	meter_phase(&c->meter, "listing", 0);
 }
 
 int copy_vault(struct copy *copy, struct copy_result *result, struct err *err)
 {
-	struct copying *c = &copy->c;
+	struct copying c = { .all = &copy->all, .result = result };
 	static const char *const files[] = { NAMES_ANCHOR, NAMES_FORMAT, NAMES_RECOVERY };
 	static const char *const folders[] = { NAMES_CHARTERS, NAMES_SLOTS };
 	int rc = 0;
-	begin(copy, NULL, result);
+	begin(&c, NULL);
 	for (size_t i = 0; rc == 0 && i < sizeof files / sizeof *files; i++)
-		rc = copying_fixed(c, files[i], err);
+		rc = copying_fixed(&c, files[i], err);
 	for (size_t i = 0; rc == 0 && i < sizeof folders / sizeof *folders; i++)
-		rc = copying_folder(c, folders[i], err);
-	meter_end(&c->meter);
+		rc = copying_folder(&c, folders[i], err);
+	meter_end(&c.meter);
 	return rc;
 }
 
 int copy_ledgers(struct copy *copy, struct copy_result *result, struct err *err)
 {
-	const struct charter *charter = vault_charter(copy->c.from);
+	struct copying c = { .all = &copy->all, .result = result };
+	const struct charter *charter = vault_charter(copy->all.from);
 	int rc = 0;
-	begin(copy, NULL, result);
+	begin(&c, NULL);
 	for (size_t i = 0; rc == 0 && i < charter->n_keys; i++)
-		rc = copy_log(&copy->c, charter->keys[i].id, err);
-	meter_end(&copy->c.meter);
+		rc = copy_log(&c, charter->keys[i].id, err);
+	meter_end(&c.meter);
 	return rc;
 }
 
-/* ---- a store ---- */
+/* ---- stores ---- */
 
-struct store_copy {
-	struct copying *c;
+struct store_job {
 	const struct store_info *store;
-	struct objects *snapshots, *here, *there;
-	struct copy_pack *packs;
-	size_t n_packs;
+	struct copy_result result;
+	struct copying_marks *marks;
+	enum { WAITING, COPIED, FAILED } state;
 };
 
-static const char *store_prefix(const struct store_info *store, char out[NAMES_MAX])
+/* Threads that take one store after another. */
+struct crew {
+	struct copying_common *all;
+	struct store_job *jobs;
+	struct copying_marks *marks;     /* of each writer */
+	size_t n, n_marks;
+	size_t next, told;               /* under the lock, as what follows and the states */
+	struct err failed;               /* of the first one, which ends all */
+};
+
+static struct copying_marks *marks_of(struct crew *w, const uint8_t writer[16])
 {
-	char writer[NAMES_MAX], hex[33];
-	snprintf(out, NAMES_MAX, "%.40s%s/", names_writer(writer, store->writer),
-	         hex_encode(hex, store->store, 16));
-	return out;
+	for (size_t i = 0; i < w->n_marks; i++)
+		if (memcmp(w->marks[i].writer, writer, 16) == 0)
+			return &w->marks[i];
+	struct copying_marks *m = &w->marks[w->n_marks++];
+	memcpy(m->writer, writer, 16);
+	pthread_mutex_init(&m->lock, NULL);
+	return m;
 }
 
-static bool is_pack(const struct store_copy *s, const struct object_entry *o, uint8_t id[32])
+static int crew_begin(struct crew *w, const struct store_info *const *stores, struct err *err)
 {
-	char name[NAMES_MAX];
-	return names_tail_id(o->name, id, 32) &&
-	       strcmp(names_pack(name, s->store->writer, s->store->store, id), o->name) == 0;
-}
-
-/* Names sort as ids do: both are hex. */
-static int collect_packs(struct store_copy *s, struct err *err)
-{
-	s->packs = calloc(s->here->n + 1, sizeof *s->packs);
-	if (!s->packs)
+	w->jobs = calloc(w->n + 1, sizeof *w->jobs);
+	w->marks = calloc(w->n + 1, sizeof *w->marks);
+	if (!w->jobs || !w->marks)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	for (size_t i = 0; i < s->here->n; i++) {
-		const struct object_entry *o = &s->here->list[i];
-		struct copy_pack *p = &s->packs[s->n_packs];
-		if (!is_pack(s, o, p->pack.id))
-			continue;
-		if (o->size > PACK_BYTES) {
-			err_set(err, ERR_CORRUPT, "%s: is larger than a pack", o->name);
-			if (copying_problem(s->c, err) != 0)
-				return err->code;
-			continue;
-		}
-		const struct object_entry *twin = objects_find(s->there, o->name);
-		p->pack.size = (uint32_t)o->size;
-		p->there = twin && twin->size == o->size;
-		s->c->result->skipped += p->there;
-		s->n_packs++;
-	}
+	for (size_t i = 0; i < w->n; i++)
+		w->jobs[i] = (struct store_job){ .store = stores[i], .marks = marks_of(w, stores[i]->writer) };
 	return 0;
 }
 
-static int look(struct store_copy *s, struct err *err)
+static void crew_end(struct crew *w)
 {
-	char prefix[NAMES_MAX];
-	struct backend *from = vault_storage(s->c->from);
-	s->snapshots = objects_list(from, names_snapshots(prefix, s->store->writer, s->store->store), err);
-	s->here = s->snapshots ? objects_list(from, store_prefix(s->store, prefix), err) : NULL;
-	s->there = s->here ? objects_list(s->c->to, prefix, err) : NULL;
-	return s->there ? collect_packs(s, err) : err->code;
-}
-
-static int by_id(const void *a, const void *b)
-{
-	return memcmp(a, b, PACK_ID_BYTES);   /* the id is the first member */
-}
-
-/* The target holds it whole: copied, or from before the source lost it. */
-static bool is_there(const struct store_copy *s, const struct head_pack *p)
-{
-	char name[NAMES_MAX];
-	const struct copy_pack *known = s->n_packs
-		? bsearch(p, s->packs, s->n_packs, sizeof *s->packs, by_id) : NULL;
-	if (known && known->pack.size == p->size)
-		return known->there;
-	names_pack(name, s->store->writer, s->store->store, p->id);
-	const struct object_entry *twin = objects_find(s->there, name);
-	return twin && twin->size == p->size;
-}
-
-static int copy_snapshot(struct store_copy *s, const char *name, uint64_t seq, struct err *err)
-{
-	char hex[65];
-	AUTO(heads_entry) e = heads_load(s->c->from, s->store->writer, s->store->store, seq, true, err);
-	if (!e)
-		return copying_problem(s->c, err);
-	for (uint32_t i = 0; i < e->head.n_packs; i++) {
-		if (is_there(s, &e->head.packs[i]))
-			continue;
-		err_set(err, ERR_CORRUPT, "snapshot %s: is not copied: its pack %s is damaged or gone", name,
-		        hex_encode(hex, e->head.packs[i].id, 32));
-		return copying_problem(s->c, err);
+	for (size_t i = 0; i < w->n_marks; i++) {
+		objects_free(w->marks[i].list);
+		pthread_mutex_destroy(&w->marks[i].lock);
 	}
-	return copying_put(s->c, name, e->bytes, (size_t)e->object_len, false, err);
+	free(w->marks);
+	free(w->jobs);
 }
 
-/* Every snapshot names the one before by its hash: where the newest is the same on both sides, all
- * are. Its first bytes hold the hash of the rest. */
-static int copy_snapshots(struct store_copy *s, struct err *err)
+/* In the order of the stores, whatever the order in which they end. The lock is held. */
+static void tell_finished(struct crew *w)
 {
-	const char *newest = NULL;
-	for (size_t i = 0; i < s->snapshots->n; i++) {
-		const struct object_entry *o = &s->snapshots->list[i];
-		const struct object_entry *twin = objects_find(s->there, o->name);
-		uint64_t seq;
-		/* a stranger among them is none of ours; check names it */
-		if (!names_tail_number(o->name, &seq))
-			continue;
-		if (meter_check(&s->c->meter, err) != 0)
-			return err->code;
-		int rc = twin ? copying_present(s->c, o, twin, err) : copy_snapshot(s, o->name, seq, err);
-		if (rc != 0)
-			return rc;
-		if (twin && twin->size == o->size)
-			newest = o->name;
+	const struct copy_options *o = w->all->options;
+	for (; w->told < w->n && w->jobs[w->told].state != WAITING; w->told++) {
+		const struct store_job *job = &w->jobs[w->told];
+		if (o->finished)
+			o->finished(o->arg, w->told, job->state == FAILED, &job->result);
 	}
-	return newest ? copying_compare(s->c, newest, err) : 0;
 }
 
-/* WAL, re-seal tables: what the store has beside packs and snapshots. */
-static int copy_others(struct store_copy *s, struct err *err)
+static void finish(struct crew *w, struct store_job *job, int rc, const struct err *err)
 {
-	char snapshots[NAMES_MAX];
-	uint8_t id[32];
-	names_snapshots(snapshots, s->store->writer, s->store->store);
-	for (size_t i = 0; i < s->here->n; i++) {
-		const struct object_entry *o = &s->here->list[i];
-		const struct object_entry *twin = objects_find(s->there, o->name);
-		if (starts(o->name, snapshots) || is_pack(s, o, id))
-			continue;
-		int rc = twin ? copying_present(s->c, o, twin, err) : copying_small(s->c, o->name, err);
-		if (rc != 0)
-			return rc;
+	pthread_mutex_lock(&w->all->lock);
+	job->state = rc == 0 ? COPIED : FAILED;
+	if (rc != 0 && w->failed.code == ERR_NONE)
+		w->failed = *err;
+	atomic_store(&w->all->ended, w->failed.code != ERR_NONE);
+	tell_finished(w);
+	pthread_mutex_unlock(&w->all->lock);
+}
+
+static struct store_job *next_job(struct crew *w)
+{
+	pthread_mutex_lock(&w->all->lock);
+	bool more = w->failed.code == ERR_NONE && w->next < w->n;
+	struct store_job *job = more ? &w->jobs[w->next++] : NULL;
+	pthread_mutex_unlock(&w->all->lock);
+	return job;
+}
+
+static void *crew_work(void *arg)
+{
+	struct crew *w = arg;
+	for (struct store_job *job; (job = next_job(w));) {
+		struct copying c = { .all = w->all, .result = &job->result };
+		struct err err = { 0 };
+		begin(&c, job->store->name);
+		int rc = copying_store(&c, job->store, job->marks, &err);
+		meter_end(&c.meter);
+		finish(w, job, rc, &err);
 	}
-	return 0;
+	return NULL;
 }
 
-/* ---- doom marks ---- */
-
-/* All marks of a writer are in one folder: listed once for all its stores. */
-static int list_doomed(struct copy *copy, const uint8_t writer[16], struct err *err)
+static void crew_run(struct crew *w)
 {
-	char prefix[NAMES_MAX];
-	if (copy->doomed && memcmp(copy->writer, writer, 16) == 0)
-		return 0;
-	objects_free(copy->doomed);
-	memcpy(copy->writer, writer, 16);
-	copy->doomed = objects_list(vault_storage(copy->c.from), names_doomed(prefix, writer), err);
-	return copy->doomed ? 0 : err->code;
+	pthread_t threads[REMOTE_AT_ONCE];
+	bool remote = w->all->to->remote || vault_storage(w->all->from)->remote;
+	size_t n = 0, most = remote ? REMOTE_AT_ONCE : 1;
+	while (n + 1 < most && n + 1 < w->n && pthread_create(&threads[n], NULL, crew_work, w) == 0)
+		n++;
+	crew_work(w);
+	while (n > 0)
+		pthread_join(threads[--n], NULL);
 }
 
-static int copy_doomed(struct copy *copy, const struct store_copy *s, struct err *err)
+int copy_stores(struct copy *copy, const struct store_info *const *stores, size_t n, struct err *err)
 {
-	if (list_doomed(copy, s->store->writer, err) != 0)
-		return err->code;
-	for (size_t i = 0; i < copy->doomed->n; i++) {
-		const char *name = copy->doomed->list[i].name;
-		struct backend_object there;
-		struct head_pack key = { .size = 0 };
-		if (!names_tail_id(name, key.id, 32) || s->n_packs == 0 ||
-		    !bsearch(&key, s->packs, s->n_packs, sizeof *s->packs, by_id))
-			continue;
-		int rc = storage_stat(copy->c.to, name, &there, err);
-		if (rc == ERR_ABSENT)
-			rc = copying_small(&copy->c, name, err);
-		if (rc != 0)
-			return rc;
+	struct crew w = { .all = &copy->all, .n = n };
+	int rc = crew_begin(&w, stores, err);
+	if (rc == 0) {
+		crew_run(&w);
+		rc = w.failed.code;
 	}
-	return 0;
-}
-
-static int run_store(struct copy *copy, struct store_copy *s, struct err *err)
-{
-	char keys[NAMES_MAX];
-	names_keys(keys, s->store->writer, s->store->store);
-	if (look(s, err) != 0 || copying_folder(s->c, keys, err) != 0 ||
-	    copy_packs(s->c, s->store, s->packs, s->n_packs, s->there, err) != 0 ||
-	    copy_others(s, err) != 0 || copy_snapshots(s, err) != 0)
-		return err->code;
-	return copy_doomed(copy, s, err);
-}
-
-int copy_store(struct copy *copy, const struct store_info *store, struct copy_result *result,
-               struct err *err)
-{
-	struct store_copy s = { .c = &copy->c, .store = store };
-	begin(copy, store->name, result);
-	int rc = run_store(copy, &s, err);
-	meter_end(&copy->c.meter);
-	objects_free(s.snapshots);
-	objects_free(s.here);
-	objects_free(s.there);
-	free(s.packs);
+	if (w.failed.code != ERR_NONE)
+		*err = w.failed;
+	atomic_store(&copy->all.ended, false);
+	crew_end(&w);
 	return rc;
 }
 
@@ -274,7 +199,7 @@ static int found_something(void *arg, const struct backend_object *o, struct err
 	return 1;
 }
 
-static int must_be_empty(struct copying *c, struct err *err)
+static int must_be_empty(struct copying_common *c, struct err *err)
 {
 	char name[NAMES_MAX];
 	int rc = storage_list(c->to, "", found_something, name, err);
@@ -284,7 +209,7 @@ static int must_be_empty(struct copying *c, struct err *err)
 	return err_hint(err, "give an empty or new place, or one that holds a copy of this vault");
 }
 
-static int check_target(struct copying *c, struct err *err)
+static int check_target(struct copying_common *c, struct err *err)
 {
 	AUTO(buf) bytes = buf_new(CHARTER_LINE_MAX, err);
 	if (!bytes)
@@ -300,6 +225,15 @@ static int check_target(struct copying *c, struct err *err)
 	return rc == ERR_FORK ? err_hint(err, "copy to an empty place, or to a copy of this vault") : rc;
 }
 
+/* As many threads as the storage makes use of, each with a whole pack in memory. */
+static void divide(struct copying_common *all)
+{
+	size_t threads = all->to->connections ? all->to->connections : THREADS_DEFAULT;
+	threads = threads < COPYING_THREADS_MAX ? threads : COPYING_THREADS_MAX;
+	all->helpers = threads - 1;
+	all->room = all->room_all = threads * PACK_BYTES;
+}
+
 struct copy *copy_open(struct vault *from, const char *url, const struct backend_options *storage,
                        const struct copy_options *options, struct err *err)
 {
@@ -308,11 +242,14 @@ struct copy *copy_open(struct vault *from, const char *url, const struct backend
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	copy->c = (struct copying){ .from = from, .url = url, .options = options };
-	pthread_mutex_init(&copy->c.lock, NULL);
-	copy->c.to = storage_open(url, storage, err);
-	if (copy->c.to && check_target(&copy->c, err) == 0)
+	copy->all = (struct copying_common){ .from = from, .url = url, .options = options };
+	pthread_mutex_init(&copy->all.lock, NULL);
+	pthread_cond_init(&copy->all.changed, NULL);
+	copy->all.to = storage_open(url, storage, err);
+	if (copy->all.to && check_target(&copy->all, err) == 0) {
+		divide(&copy->all);
 		return copy;
+	}
 	copy_free(copy);
 	return NULL;
 }
@@ -321,8 +258,8 @@ void copy_free(struct copy *copy)
 {
 	if (!copy)
 		return;
-	objects_free(copy->doomed);
-	storage_free(copy->c.to);
-	pthread_mutex_destroy(&copy->c.lock);
+	storage_free(copy->all.to);
+	pthread_cond_destroy(&copy->all.changed);
+	pthread_mutex_destroy(&copy->all.lock);
 	free(copy);
 }

@@ -29,9 +29,9 @@ static int read_target(struct log_copy *l, struct err *err)
 	names_log(name, l->key, NAMES_CHECKPOINT);
 	if (!b)
 		return err->code;
-	int rc = storage_get_all(l->c->to, name, b, err);
+	int rc = storage_get_all(l->c->all->to, name, b, err);
 	if (rc == 0)
-		rc = tlog_verify_checkpoint(l->c->from, l->key, b->bytes, b->len, &l->there, err);
+		rc = tlog_verify_checkpoint(l->c->all->from, l->key, b->bytes, b->len, &l->there, err);
 	return rc == ERR_ABSENT || rc == ERR_CORRUPT || rc == ERR_LIMIT ? 0 : rc;
 }
 
@@ -41,7 +41,7 @@ static int compare(const struct log_copy *l, struct err *err)
 	struct merkle_proof proof;
 	char name[NAMES_MAX];
 	AUTO(buf) bytes = buf_new(TILES_HASHES_BYTES, err);
-	struct tlog_reader reader = { .vault = l->c->from, .key = l->key, .size = l->here.size,
+	struct tlog_reader reader = { .vault = l->c->all->from, .key = l->key, .size = l->here.size,
 	                              .bytes = bytes };
 	if (!bytes)
 		return err->code;
@@ -55,7 +55,7 @@ static int compare(const struct log_copy *l, struct err *err)
 		return 0;
 	names_log(name, l->key, NAMES_CHECKPOINT);
 	err_set(err, ERR_FORK, "%s: %.150s has %" PRIu64 " entries of this ledger, here are %" PRIu64 ", and "
-	        "they do not begin alike", name, l->c->url, l->there.size, l->here.size);
+	        "they do not begin alike", name, l->c->all->url, l->there.size, l->here.size);
 	return err_hint(err, "one of the two was set back or replaced: 'holdfast ledger verify' on both");
 }
 
@@ -64,7 +64,7 @@ static int copy_tile(const struct log_copy *l, const struct tile *t, struct buf 
 	char path[TILES_PATH_MAX], name[NAMES_MAX];
 	names_log(name, l->key, tiles_path(path, t));
 	buf_clear(bytes);
-	if (tlog_tile(l->c->from, l->key, t, bytes, err) != 0)
+	if (tlog_tile(l->c->all->from, l->key, t, bytes, err) != 0)
 		return err->code;
 	if (!ledger_tree_fits(l->tree, t, bytes))
 		return err_set(err, ERR_CORRUPT, "%s: reads differently the second time", name);
@@ -83,9 +83,9 @@ static void count_there(const struct log_copy *l)
 	uint64_t n = l->there.size == l->here.size;   /* the checkpoint */
 	for (int level = TILES_ENTRIES; level < TILES_LEVELS; level++)
 		n += tiles_there(l, level);
-	pthread_mutex_lock(&l->c->lock);
+	pthread_mutex_lock(&l->c->all->lock);
 	l->c->result->skipped += n;
-	pthread_mutex_unlock(&l->c->lock);
+	pthread_mutex_unlock(&l->c->all->lock);
 }
 
 static int copy_tiles(const struct log_copy *l, struct err *err)
@@ -107,17 +107,17 @@ static int copy_tiles(const struct log_copy *l, struct err *err)
 static void keep_first(void *arg, const struct err *problem)
 {
 	struct log_copy *l = arg;
-	pthread_mutex_lock(&l->c->lock);
+	pthread_mutex_lock(&l->c->all->lock);
 	if (l->problem.code == ERR_NONE)
 		l->problem = *problem;
-	pthread_mutex_unlock(&l->c->lock);
+	pthread_mutex_unlock(&l->c->all->lock);
 }
 
 /* Nothing of a ledger that is damaged here is copied. */
 static int read_source(struct log_copy *l, struct err *err)
 {
 	const struct ledger_tree_reader reader = { .problem = keep_first, .arg = l };
-	l->tree = ledger_tree_read(l->c->from, l->key, &l->here, &reader, err);
+	l->tree = ledger_tree_read(l->c->all->from, l->key, &l->here, &reader, err);
 	if (!l->tree)
 		return err->code;
 	if (l->tree->sound)
@@ -150,7 +150,7 @@ int copy_log(struct copying *c, const uint8_t key[16], struct err *err)
 	if (!checkpoint)
 		return err->code;
 	/* before the lists: what it names is there by then */
-	int rc = tlog_checkpoint(c->from, key, &l.here, checkpoint, err);
+	int rc = tlog_checkpoint(c->all->from, key, &l.here, checkpoint, err);
 	if (rc == ERR_ABSENT)
 		return 0;
 	if (rc == 0 && (copying_folder(c, names_list(lists, key, NULL), err) != 0 ||

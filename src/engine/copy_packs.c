@@ -9,8 +9,6 @@
 #include "format/pack.h"
 #include "holdfast/backend.h"
 
-enum { THREADS_MAX = 8, THREADS_DEFAULT = 4 };
-
 struct copy_work {
 	struct copying *c;
 	const struct store_info *store;
@@ -23,18 +21,48 @@ struct copy_work {
 	struct err failed;                   /* what ends the whole copy */
 };
 
-static int copy_one(struct copy_work *w, size_t i, uint8_t *memory, struct err *err)
+/* One thread's. The pages that are touched count, not what is mapped. */
+struct copy_memory {
+	uint8_t *bytes;
+	size_t held;
+};
+
+static int memory_grow(struct copying *c, struct copy_memory *m, size_t wanted, struct err *err)
+{
+	if (!m->bytes) {
+		void *mapped = mmap(NULL, PACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		                    -1, 0);
+		if (mapped == MAP_FAILED)
+			return err_set(err, ERR_NOMEM, "out of memory");
+		m->bytes = mapped;
+	}
+	if (wanted <= m->held)
+		return 0;
+	madvise(m->bytes, PACK_BYTES, MADV_DONTNEED);
+	copying_give_room(c, m->held);
+	m->held = copying_take_room(c, wanted);
+	return 0;
+}
+
+static void memory_drop(struct copying *c, struct copy_memory *m)
+{
+	if (m->bytes)
+		munmap(m->bytes, PACK_BYTES);
+	copying_give_room(c, m->held);
+}
+
+static int copy_one(struct copy_work *w, size_t i, struct copy_memory *m, struct err *err)
 {
 	struct copy_pack *p = &w->packs[i];
 	char name[NAMES_MAX];
 	names_pack(name, w->store->writer, w->store->store, p->pack.id);
-	if (meter_check(&w->c->meter, err) != 0)
+	if (copying_check(w->c, err) != 0 || memory_grow(w->c, m, p->pack.size, err) != 0)
 		return err->code;
-	if (!w->c->options->dry_run && fetch_verify(w->fetch, (uint32_t)i, memory, err) != 0)
+	if (!w->c->all->options->dry_run && fetch_verify(w->fetch, (uint32_t)i, m->bytes, err) != 0)
 		return copying_problem(w->c, err);
 	/* one of another length is no pack of this name: nothing is lost with it */
 	bool replace = objects_find(w->target, name) != NULL;
-	if (copying_put(w->c, name, memory, p->pack.size, replace, err) != 0)
+	if (copying_put(w->c, name, m->bytes, p->pack.size, replace, err) != 0)
 		return err->code;
 	p->there = true;
 	meter_done(&w->c->meter, p->pack.size);
@@ -55,15 +83,12 @@ static size_t next_pack(struct copy_work *w)
 static void *work(void *arg)
 {
 	struct copy_work *w = arg;
+	struct copy_memory m = { .held = 0 };
 	struct err err = { 0 };
 	int rc = 0;
-	void *memory = mmap(NULL, PACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (memory == MAP_FAILED)
-		rc = err_set(&err, ERR_NOMEM, "out of memory");
 	for (size_t i; rc == 0 && (i = next_pack(w)) < w->n;)
-		rc = copy_one(w, i, memory, &err);
-	if (memory != MAP_FAILED)
-		munmap(memory, PACK_BYTES);
+		rc = copy_one(w, i, &m, &err);
+	memory_drop(w->c, &m);
 	pthread_mutex_lock(&w->lock);
 	if (rc != 0 && w->failed.code == ERR_NONE)
 		w->failed = err;
@@ -71,50 +96,78 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static size_t threads_wanted(const struct copy_work *w)
+static size_t count_missing(const struct copy_work *w)
 {
-	size_t missing = 0, n = w->c->to->connections ? w->c->to->connections : THREADS_DEFAULT;
+	size_t missing = 0;
 	uint64_t bytes = 0;
 	for (size_t i = 0; i < w->n; i++) {
 		missing += !w->packs[i].there;
 		bytes += w->packs[i].there ? 0 : w->packs[i].pack.size;
 	}
 	meter_phase(&w->c->meter, "copying", bytes);
-	n = n < THREADS_MAX ? n : THREADS_MAX;
-	return n < missing ? n : missing;
+	return missing;
 }
 
-static int run(struct copy_work *w, struct err *err)
+/* All stores of a copy draw helpers from one number. */
+static size_t borrow_helpers(struct copying_common *all, size_t wanted)
 {
-	pthread_t threads[THREADS_MAX];
-	size_t wanted = threads_wanted(w), n = 0;
-	/* this thread is one of them */
-	while (n + 1 < wanted && pthread_create(&threads[n], NULL, work, w) == 0)
+	pthread_mutex_lock(&all->lock);
+	size_t n = wanted < all->helpers ? wanted : all->helpers;
+	all->helpers -= n;
+	pthread_mutex_unlock(&all->lock);
+	return n;
+}
+
+static void return_helpers(struct copying_common *all, size_t n)
+{
+	pthread_mutex_lock(&all->lock);
+	all->helpers += n;
+	pthread_mutex_unlock(&all->lock);
+}
+
+/* This thread is one of those that work. */
+static void work_together(struct copy_work *w, size_t missing)
+{
+	pthread_t threads[COPYING_THREADS_MAX];
+	size_t n = 0, helpers = borrow_helpers(w->c->all, missing - 1);
+	while (n < helpers && pthread_create(&threads[n], NULL, work, w) == 0)
 		n++;
-	if (wanted > 0)
-		work(w);
+	work(w);
 	while (n > 0)
 		pthread_join(threads[--n], NULL);
-	if (w->failed.code == ERR_NONE)
-		return 0;
-	*err = w->failed;
-	return err->code;
+	return_helpers(w->c->all, helpers);
+}
+
+static int run(struct copy_work *w, size_t missing, struct err *err)
+{
+	struct copying *c = w->c;
+	struct head_pack *list = calloc(w->n, sizeof *list);
+	if (!list)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < w->n; i++)
+		list[i] = w->packs[i].pack;
+	w->fetch = fetch_new(c->all->from, NULL, w->store->writer, w->store->store, list, (uint32_t)w->n,
+	                     NULL, err);
+	if (w->fetch)
+		work_together(w, missing);
+	else
+		w->failed = *err;
+	fetch_free(w->fetch);
+	free(list);
+	if (w->failed.code != ERR_NONE)
+		*err = w->failed;
+	return w->failed.code;
 }
 
 int copy_packs(struct copying *c, const struct store_info *store, struct copy_pack *packs, size_t n,
                const struct objects *target, struct err *err)
 {
 	struct copy_work w = { .c = c, .store = store, .packs = packs, .n = n, .target = target };
-	struct head_pack *list = calloc(n + 1, sizeof *list);
-	if (!list)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	for (size_t i = 0; i < n; i++)
-		list[i] = packs[i].pack;
-	w.fetch = fetch_new(c->from, NULL, store->writer, store->store, list, (uint32_t)n, NULL, err);
+	size_t missing = count_missing(&w);
+	if (missing == 0)
+		return 0;
 	pthread_mutex_init(&w.lock, NULL);
-	int rc = w.fetch ? run(&w, err) : err->code;
+	int rc = run(&w, missing, err);
 	pthread_mutex_destroy(&w.lock);
-	fetch_free(w.fetch);
-	free(list);
 	return rc;
 }

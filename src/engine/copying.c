@@ -15,22 +15,49 @@
 #include "vault/storage.h"
 #include "vault/vault.h"
 
+int copying_check(const struct copying *c, struct err *err)
+{
+	if (atomic_load(&c->all->ended))
+		return err_set(err, ERR_STOPPED, "ended, since the copy of another store failed");
+	return meter_check(&c->meter, err);
+}
+
+size_t copying_take_room(struct copying *c, uint64_t bytes)
+{
+	struct copying_common *all = c->all;
+	size_t wanted = bytes < all->room_all ? (size_t)bytes : all->room_all;
+	pthread_mutex_lock(&all->lock);
+	while (all->room < wanted)
+		pthread_cond_wait(&all->changed, &all->lock);
+	all->room -= wanted;
+	pthread_mutex_unlock(&all->lock);
+	return wanted;
+}
+
+void copying_give_room(struct copying *c, size_t taken)
+{
+	pthread_mutex_lock(&c->all->lock);
+	c->all->room += taken;
+	pthread_cond_broadcast(&c->all->changed);
+	pthread_mutex_unlock(&c->all->lock);
+}
+
 int copying_problem(struct copying *c, const struct err *err)
 {
 	bool damage = err->code == ERR_CORRUPT || err->code == ERR_ABSENT || err->code == ERR_LIMIT ||
 	              err->code == ERR_FORK || err->code == ERR_NEWER;
 	if (!damage)
 		return err->code;
-	pthread_mutex_lock(&c->lock);
+	pthread_mutex_lock(&c->all->lock);
 	c->result->problems++;
-	c->options->problem(c->options->arg, err);
-	pthread_mutex_unlock(&c->lock);
+	c->all->options->problem(c->all->options->arg, err);
+	pthread_mutex_unlock(&c->all->lock);
 	return 0;
 }
 
 static int differs(struct copying *c, const char *name, struct err *err)
 {
-	err_set(err, ERR_FORK, "%s: is another object in %.150s than here", name, c->url);
+	err_set(err, ERR_FORK, "%s: is another object in %.150s than here", name, c->all->url);
 	err_hint(err, "nothing is replaced: find out which of the two is right before you remove the "
 	         "other");
 	return copying_problem(c, err);
@@ -41,9 +68,9 @@ int copying_present(struct copying *c, const struct object_entry *here,
 {
 	if (here->size != there->size)
 		return differs(c, here->name, err);
-	pthread_mutex_lock(&c->lock);
+	pthread_mutex_lock(&c->all->lock);
 	c->result->skipped++;
-	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_unlock(&c->all->lock);
 	return 0;
 }
 
@@ -51,11 +78,11 @@ int copying_present(struct copying *c, const struct object_entry *here,
 static int put(struct copying *c, const char *name, const void *data, size_t len, bool replace,
                struct err *err)
 {
-	if (c->options->dry_run)
+	if (c->all->options->dry_run)
 		return 0;
-	int rc = storage_put(c->to, name, data, len, replace ? BACKEND_REPLACE : BACKEND_NEW, err);
+	int rc = storage_put(c->all->to, name, data, len, replace ? BACKEND_REPLACE : BACKEND_NEW, err);
 	meter_stored(&c->meter, len);
-	return rc == 0 || rc == ERR_EXISTS ? 0 : err_wrap(err, "%.150s", c->url);
+	return rc == 0 || rc == ERR_EXISTS ? 0 : err_wrap(err, "%.150s", c->all->url);
 }
 
 int copying_put(struct copying *c, const char *name, const void *data, size_t len, bool replace,
@@ -63,10 +90,10 @@ int copying_put(struct copying *c, const char *name, const void *data, size_t le
 {
 	if (put(c, name, data, len, replace, err) != 0)
 		return err->code;
-	pthread_mutex_lock(&c->lock);
+	pthread_mutex_lock(&c->all->lock);
 	c->result->objects++;
 	c->result->bytes += len;
-	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_unlock(&c->all->lock);
 	return 0;
 }
 
@@ -78,10 +105,10 @@ static int verify_text(const uint8_t expected[32], const struct buf *bytes, stru
 	     ? 0 : err_set(err, ERR_CORRUPT, "is not what was written when the vault was made");
 }
 
-int copying_verify_anchor(const struct copying *c, const struct buf *bytes, struct err *err)
+int copying_verify_anchor(const struct copying_common *all, const struct buf *bytes, struct err *err)
 {
 	struct charter_anchor a;
-	const struct charter_anchor *known = vault_anchor(c->from);
+	const struct charter_anchor *known = vault_anchor(all->from);
 	if (charter_decode_anchor(&a, bytes->bytes, bytes->len, err) != 0)
 		return err->code;
 	return memcmp(a.vault, known->vault, 16) == 0 && memcmp(a.root, known->root, 32) == 0
@@ -116,9 +143,9 @@ static bool starts(const char *text, const char *with)
 static int verify(const struct copying *c, const char *name, const struct buf *bytes,
                   struct err *err)
 {
-	const struct charter_anchor *known = vault_anchor(c->from);
+	const struct charter_anchor *known = vault_anchor(c->all->from);
 	if (strcmp(name, NAMES_ANCHOR) == 0)
-		return copying_verify_anchor(c, bytes, err);
+		return copying_verify_anchor(c->all, bytes, err);
 	if (strcmp(name, NAMES_RECOVERY) == 0)
 		return verify_text(known->recovery_txt, bytes, err);
 	if (strcmp(name, NAMES_FORMAT) == 0)
@@ -135,7 +162,7 @@ static int read_again(const struct copying *c, const char *name, const struct bu
                       struct err *err)
 {
 	AUTO(buf) again = buf_new(CHARTER_MAX_BYTES, err);
-	if (!again || storage_get_all(vault_storage(c->from), name, again, err) != 0)
+	if (!again || storage_get_all(vault_storage(c->all->from), name, again, err) != 0)
 		return err->code;
 	if (again->len == bytes->len && memcmp(again->bytes, bytes->bytes, bytes->len) == 0)
 		return 0;
@@ -146,8 +173,8 @@ static int read_small(const struct copying *c, const char *name, struct buf *byt
 {
 	struct storekey k;
 	if (starts(name, NAMES_KEYS))
-		return vault_read_key(c->from, name, &k, bytes, err);
-	if (storage_get_all(vault_storage(c->from), name, bytes, err) != 0)
+		return vault_read_key(c->all->from, name, &k, bytes, err);
+	if (storage_get_all(vault_storage(c->all->from), name, bytes, err) != 0)
 		return err->code;
 	if (verify(c, name, bytes, err) != 0)
 		return err_wrap(err, "%s", name);
@@ -160,13 +187,13 @@ static bool is_needed(const struct copying *c, const char *name)
 {
 	char charter[NAMES_MAX];
 	return strcmp(name, NAMES_ANCHOR) == 0 ||
-	       strcmp(name, names_charter(charter, vault_charter(c->from)->n)) == 0;
+	       strcmp(name, names_charter(charter, vault_charter(c->all->from)->n)) == 0;
 }
 
 int copying_small(struct copying *c, const char *name, struct err *err)
 {
 	AUTO(buf) bytes = buf_new(CHARTER_MAX_BYTES, err);
-	if (!bytes || meter_check(&c->meter, err) != 0)
+	if (!bytes || copying_check(c, err) != 0)
 		return err->code;
 	if (read_small(c, name, bytes, err) != 0)
 		return is_needed(c, name) ? err->code : copying_problem(c, err);
@@ -179,11 +206,11 @@ int copying_compare(struct copying *c, const char *name, struct err *err)
 	enum { COMPARED = 64 << 10 };
 	size_t here_len = 0, there_len = 0;
 	uint8_t *here = malloc(2 * COMPARED), *there = here + COMPARED;
-	int rc = here ? storage_get(vault_storage(c->from), name, 0, here, COMPARED, &here_len, err)
+	int rc = here ? storage_get(vault_storage(c->all->from), name, 0, here, COMPARED, &here_len, err)
 	              : err_set(err, ERR_NOMEM, "out of memory");
 	if (rc != 0)
 		rc = copying_problem(c, err);
-	else if ((rc = storage_get(c->to, name, 0, there, COMPARED, &there_len, err)) == 0 &&
+	else if ((rc = storage_get(c->all->to, name, 0, there, COMPARED, &there_len, err)) == 0 &&
 	         (here_len != there_len || memcmp(here, there, here_len) != 0))
 		rc = differs(c, name, err);
 	free(here);
@@ -194,8 +221,8 @@ int copying_compare(struct copying *c, const char *name, struct err *err)
  * sees that one is damaged. */
 int copying_folder(struct copying *c, const char *prefix, struct err *err)
 {
-	AUTO(objects) here = objects_list(vault_storage(c->from), prefix, err);
-	AUTO(objects) there = here && here->n ? objects_list(c->to, prefix, err) : NULL;
+	AUTO(objects) here = objects_list(vault_storage(c->all->from), prefix, err);
+	AUTO(objects) there = here && here->n ? objects_list(c->all->to, prefix, err) : NULL;
 	if (!here || (here->n && !there))
 		return err->code;
 	for (size_t i = 0; i < here->n; i++) {
@@ -213,10 +240,10 @@ int copying_folder(struct copying *c, const char *prefix, struct err *err)
 int copying_fixed(struct copying *c, const char *name, struct err *err)
 {
 	struct backend_object here = { .name = name }, there;
-	int rc = storage_stat(c->to, name, &there, err);
+	int rc = storage_stat(c->all->to, name, &there, err);
 	if (rc == ERR_ABSENT)
 		return copying_small(c, name, err);
-	if (rc == 0 && storage_stat(vault_storage(c->from), name, &here, err) != 0)
+	if (rc == 0 && storage_stat(vault_storage(c->all->from), name, &here, err) != 0)
 		return copying_problem(c, err);
 	const struct object_entry mine = { (char *)(uintptr_t)name, here.size_bytes };
 	const struct object_entry twin = { (char *)(uintptr_t)name, there.size_bytes };

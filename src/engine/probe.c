@@ -8,7 +8,9 @@
 #include "crypto/hash.h"
 #include "crypto/seal.h"
 #include "format/names.h"
+#include "vault/keyfile.h"
 #include "vault/storage.h"
+#include "vault/vault.h"
 
 enum { SMALL_BYTES = 32, READS = 5, NAME_MAX_PROBE = 64 };
 
@@ -152,8 +154,23 @@ static void run(struct probing *p)
 	try_traits(p);
 }
 
-int probe_run(const char *url, const struct backend_options *storage, struct probe_result *result,
-              struct err *err)
+/* A vault needs no key to be opened; what a policy names is the machine's own. */
+static void find_key_id(const char *url, const struct backend_options *storage, const char *keys_dir,
+                        struct probe_result *result)
+{
+	const struct vault_options o = { .url = url, .storage = storage, .keys_dir = keys_dir };
+	struct err err = { 0 };
+	AUTO(vault) v = vault_open(&o, &err);
+	const struct keyfile *key = v ? vault_keyfile(v) : NULL;
+	if (key)
+		hex_encode(result->key_id, key->id, sizeof key->id);
+	else if (v)
+		err_set(&err, ERR_KEY, "this machine has no key for this vault");
+	record(key ? 0 : err.code, &err, &result->key_failed);
+}
+
+int probe_run(const char *url, const struct backend_options *storage, const char *keys_dir,
+              struct probe_result *result, struct err *err)
 {
 	if (crypto_start() != 0)
 		return err_set(err, ERR_NOMEM, "out of memory");
@@ -163,6 +180,7 @@ int probe_run(const char *url, const struct backend_options *storage, struct pro
 		return err->code;
 	run(&p);
 	storage_free(p.b);
+	find_key_id(url, storage, keys_dir, result);
 	return 0;
 }
 

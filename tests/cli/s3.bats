@@ -1,46 +1,7 @@
 #!/usr/bin/env bats
 # A vault in a bucket of a real Ceph gateway, from init to restore on a bare machine.
 load helper
-. "$BATS_TEST_DIRNAME/../services/_s3.sh"
-
-setup_file() {
-	gateway_installed || return 0
-	export GATEWAY=$BATS_FILE_TMPDIR/rgw
-	gateway_start "$GATEWAY" >"$BATS_FILE_TMPDIR/start.log" 2>&1 || {
-		cat "$BATS_FILE_TMPDIR/start.log" >&2
-		return 1
-	}
-	export S3_ENDPOINT S3_ACCESS_KEY S3_SECRET_KEY
-}
-
-teardown_file() {
-	[ -z "${GATEWAY:-}" ] || gateway_stop "$GATEWAY"
-}
-
-# bucket URL [LINE...]: the configuration's vault is there
-bucket() {
-	[ -n "${GATEWAY:-}" ] || skip "no Ceph gateway is installed"
-	cat >"$CONF" <<-END
-		[vault]
-		url = $1
-		state = $T/state
-		keys = $T/keys
-		endpoint = $S3_ENDPOINT
-		credentials = $HOLDFAST_TEST_S3_CREDENTIALS
-	END
-	shift
-	printf '%s\n' "$@" >>"$CONF"
-}
-
-# restores DATABASE: a machine with nothing but URL, credentials and passphrase restores these bytes
-restores() {
-	rm -rf "$T/out" "$T/state" "$T/keys"
-	with_pass restore -q crm --to "$T/out"
-	cmp "$T/out/crm.db" "$1"
-}
-
-# requests METHOD: how many the gateway has answered
-requests() { grep -c "\"$1 /" "$GATEWAY/log/client.rgw.log"; }
+load gateway
 
 two_nights() {
 	crm_vault
@@ -106,8 +67,7 @@ as() {
 	crm_vault
 	radosgw-admin -n client.rgw -c "$GATEWAY/ceph.conf" user create --uid=host1 --display-name=host1 \
 		--access-key=host1 --secret-key=host1-secret >/dev/null
-	all=$(curl -sS --aws-sigv4 aws:amz:us-east-1:s3 --user "$S3_ACCESS_KEY:$S3_SECRET_KEY" \
-		-H x-amz-content-sha256:UNSIGNED-PAYLOAD "$S3_ENDPOINT/plain?list-type=2&prefix=policy%2F")
+	all=$(s3_keys plain policy/)
 	key=$(grep -oE 'policy/[0-9a-f]{32}/' <<<"$all" | head -n 1 | cut -d / -f 2)
 	pack=$(grep -oE "policy/$key/[0-9a-f]+/packs/[0-9a-f]+" <<<"$all" | head -n 1)
 	slot=$(grep -oE 'policy/slots/[0-9a-f]+' <<<"$all" | head -n 1)

@@ -62,3 +62,21 @@ try() { hf vault test --vault "faulty://$1/file://$V"; }
 	run -0 hf vault test
 	find "$V" -type f | sort | xargs sha256sum | diff "$T/before" -
 }
+
+@test "the key id that a policy must name is shown, once there is a vault" {
+	run -0 --separate-stderr hf vault test
+	[[ $output == *"No vault is here yet: 'holdfast init' makes the key id that a policy names."* ]]
+	crm_vault
+	id=$(find "$V" -path '*/packs/*' -type f | head -n 1)
+	id=${id#"$V/"}
+	id=${id%%/*}
+	run -0 --separate-stderr hf vault test
+	[[ $output == *"names its key id: $id"* ]]
+	run -0 --separate-stderr hf vault test --json
+	[ "$(json key_id <<<"$output")" = "$id" ]
+	rm -r "$T/keys"
+	run -0 --separate-stderr hf vault test
+	[[ $output == *"is not known: this machine has no key for this vault"* ]]
+	run -0 --separate-stderr hf vault test --json
+	[ "$(json key_id <<<"$output")" = null ]
+}

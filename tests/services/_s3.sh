@@ -2,7 +2,7 @@
 # A Ceph gateway with buckets for tests (sourced, never run): for run-s3 and tests/cli/s3.bats.
 #
 # gateway_start DIR [CA] sets S3_ENDPOINT, and exports HOLDFAST_TEST_S3_CREDENTIALS (a file). CA: a folder
-#   that tls-ca.sh made; then it is https.
+#   that tls-ca.sh made; then it is https. In memory unless RGW_STORE says otherwise.
 #   Buckets: plain, versioned, locked (versioned with object lock, no default retention), and full,
 #   whose quota is one object of at most 64 KiB. Its output is of interest where it fails.
 # gateway_stop DIR
@@ -35,7 +35,7 @@ gateway_buckets() {
 
 gateway_start() {
 	gateway_ca=${2:-}
-	RGW_STORE=memstore SVC_TLS_CERT=${2:+$2/good.pem} SVC_TLS_KEY=${2:+$2/good.key} \
+	RGW_STORE=${RGW_STORE:-memstore} SVC_TLS_CERT=${2:+$2/good.pem} SVC_TLS_KEY=${2:+$2/good.key} \
 		"$gateway_services/ceph-rgw.sh" start "$1" || return 1
 	# shellcheck disable=SC1091
 	. "$1/svc.env"

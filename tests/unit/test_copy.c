@@ -17,7 +17,7 @@
 #include "holdfast/copy.h"
 #include "history.h"
 
-enum { PAGE = 4096, CALLS_MAX = 300, URL = LAB_PATH + 120, NIGHTS = 3 };
+enum { PAGE = 4096, CALLS_MAX = 300, URL = LAB_PATH + 120, NIGHTS = 3, STORES = 7 };
 
 static const char *const kinds[] = {
 	"any=%u:io", "any=%u:denied", "any=%u:unreachable", "any=%u:space", "put=%u:lost",
@@ -26,7 +26,9 @@ static const char *const kinds[] = {
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static struct lab lab;
-static struct history h;
+static struct history h, fleet[STORES];
+static size_t n_fleet;                 /* 0: only the store of h */
+static size_t told;                    /* stores that have ended */
 static struct err err;
 static char target[LAB_PATH + 8];     /* address of the place to copy to */
 static struct err last_problem;
@@ -60,6 +62,25 @@ static int begin_with(const char *scheme)
 	return 0;
 }
 
+/* So that several stores are copied at once. */
+static int begin_fleet_with(const char *scheme)
+{
+	char name[20];
+	if (begin_with(scheme) != 0)
+		return -1;
+	for (n_fleet = 0; n_fleet < STORES; n_fleet++) {
+		struct history *one = &fleet[n_fleet];
+		snprintf(name, sizeof name, "tenant%zu", n_fleet);
+		if (!history_begin(one, &lab, name) || !pages_add(&one->store.now, "a.db", PAGE, 9 * PAGE))
+			return -1;
+		pages_noise(one->store.now.files[0].bytes, 9 * PAGE, n_fleet + 1);
+		must(history_backup(one, &err));
+	}
+	return 0;
+}
+
+static int begin_fleet(void **state) { (void)state; return begin_fleet_with("memory"); }
+static int begin_fleet_on_disk(void **state) { (void)state; return begin_fleet_with("file"); }
 static int begin(void **state) { (void)state; return begin_with("memory"); }
 static int begin_on_disk(void **state) { (void)state; return begin_with("file"); }
 
@@ -75,6 +96,8 @@ static int end(void **state)
 {
 	(void)state;
 	empty_target();
+	while (n_fleet > 0)
+		history_end(&fleet[--n_fleet]);
 	history_end(&h);
 	lab_end(&lab);
 	return 0;
@@ -88,11 +111,27 @@ static void on_problem(void *arg, const struct err *why)
 	last_problem = *why;
 }
 
+static void on_finished(void *arg, size_t store, bool failed, const struct copy_result *r)
+{
+	struct copy_result *sum = arg;
+	if (store != told++)
+		fail_msg("store %zu told as number %zu", store, told);
+	(void)failed;
+	sum->objects += r->objects;
+	sum->bytes += r->bytes;
+	sum->skipped += r->skipped;
+	sum->problems += r->problems;
+}
+
 static int run(struct copy *c, struct copy_result *r, struct err *why)
 {
 	if (copy_vault(c, r, why) != 0)
 		return why->code;
-	return copy_store(c, &h.info, r, why) == 0 ? copy_ledgers(c, r, why) : why->code;
+	const struct store_info *stores[1 + STORES] = { &h.info };
+	for (size_t i = 0; i < n_fleet; i++)
+		stores[1 + i] = &fleet[i].info;
+	told = 0;
+	return copy_stores(c, stores, 1 + n_fleet, why) == 0 ? copy_ledgers(c, r, why) : why->code;
 }
 
 /* Without any key. */
@@ -100,9 +139,13 @@ static int copy_between(const char *from, const char *to, bool dry_run, struct c
                         struct err *why)
 {
 	const struct vault_options o = { .url = from };
-	const struct copy_options how = { .dry_run = dry_run, .problem = on_problem };
+	const struct copy_options how = { .dry_run = dry_run, .problem = on_problem,
+	                                  .finished = on_finished, .arg = r };
 	*r = (struct copy_result){ 0 };
 	AUTO(vault) v = vault_open(&o, why);
+	/* as if a network lay between */
+	if (v)
+		vault_storage(v)->remote = n_fleet > 0;
 	struct copy *c = v ? copy_open(v, to, NULL, &how, why) : NULL;
 	int rc = c ? run(c, r, why) : why->code;
 	copy_free(c);
@@ -152,12 +195,20 @@ static struct lab_names list(const char *url, const char *prefix)
 	return names;
 }
 
-static size_t snapshots_in(const char *url)
+static size_t snapshots_of(const struct history *one, const char *url)
 {
 	char prefix[NAMES_MAX];
-	struct lab_names names = list(url, names_snapshots(prefix, h.info.writer, h.info.store));
+	struct lab_names names = list(url, names_snapshots(prefix, one->info.writer, one->info.store));
 	free(names.names);
 	return names.n;
+}
+
+static bool any_snapshot(void)
+{
+	size_t n = snapshots_of(&h, target);
+	for (size_t i = 0; i < n_fleet; i++)
+		n += snapshots_of(&fleet[i], target);
+	return n > 0;
 }
 
 static void fail_on_problem(void *arg, const struct err *problem)
@@ -179,7 +230,7 @@ static void is_consistent(char *after)
 	if (all.n > 0 && !anchored)
 		fail_msg("%s: objects but no vault.json, %s", after, all.names[0]);
 	free(all.names);
-	if (snapshots_in(target) == 0)
+	if (!any_snapshot())
 		return;
 	const struct vault_options place = { .url = target };
 	AUTO(vault) v = vault_open(&place, &err);
@@ -188,7 +239,11 @@ static void is_consistent(char *after)
 	if (!named)
 		must(vault_unlock(v, lab_passphrase, strlen(lab_passphrase), &err));
 	must(check_run(v, NULL, &o, fail_on_problem, after, &r, &err));
-	must(check_run(v, &h.info, &o, fail_on_problem, after, &r, &err));
+	if (snapshots_of(&h, target) > 0)
+		must(check_run(v, &h.info, &o, fail_on_problem, after, &r, &err));
+	for (size_t i = 0; i < n_fleet; i++)
+		if (snapshots_of(&fleet[i], target) > 0)
+			must(check_run(v, &fleet[i].info, &o, fail_on_problem, after, &r, &err));
 }
 
 static void are_the_same(void)
@@ -374,6 +429,57 @@ static void what_is_damaged_is_not_spread(void **state)
 	are_the_same();
 }
 
+static void many_stores_at_once_make_the_same_vault(void **state)
+{
+	(void)state;
+	struct copy_result r, again;
+	struct lab_names all = list(lab.url, "");
+	copy_whole(&r);
+	assert_int_equal(told, 1 + STORES);
+	assert_int_equal(r.objects, all.n);
+	are_the_same();
+	is_consistent((char[]){ "a fleet's copy" });
+	copy_whole(&again);
+	assert_int_equal(again.objects, 0);
+	assert_int_equal(again.skipped, all.n);
+	free(all.names);
+}
+
+/* It is the one that is told, and what the others were doing is whole so far as it goes. */
+static void the_failure_of_one_store_ends_all(void **state)
+{
+	(void)state;
+	struct copy_result r;
+	char url[URL], after[40];
+	for (unsigned n = 8; n < 33; n += 3) {
+		struct err why = { 0 };
+		empty_target();
+		spoil(url, "put=%u+:space", n, target);
+		snprintf(after, sizeof after, "put %u failed", n);
+		assert_int_equal(copy_between(lab.url, url, false, &r, &why), ERR_SPACE);
+		assert_true(r.objects <= n);
+		is_consistent(after);
+	}
+	copy_whole(&r);
+	are_the_same();
+}
+
+static void a_killed_copy_of_many_stores_leaves_a_whole_target(void **state)
+{
+	(void)state;
+	struct copy_result r;
+	char url[URL], after[40];
+	for (unsigned n = 8; n < 33; n += 3) {
+		empty_target();
+		spoil(url, n % 2 ? "put=%u:kill" : "put=%u:killafter", n, target);
+		snprintf(after, sizeof after, "killed at put %u", n);
+		assert_true(is_killed(url));
+		is_consistent(after);
+		copy_whole(&r);
+		are_the_same();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,6 +489,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_damaged_is_not_spread, begin, end),
 		cmocka_unit_test_setup_teardown(every_failing_call_leaves_a_whole_target, begin, end),
 		cmocka_unit_test_setup_teardown(a_killed_copy_leaves_a_whole_target, begin_on_disk, end),
+		cmocka_unit_test_setup_teardown(many_stores_at_once_make_the_same_vault, begin_fleet, end),
+		cmocka_unit_test_setup_teardown(the_failure_of_one_store_ends_all, begin_fleet, end),
+		cmocka_unit_test_setup_teardown(a_killed_copy_of_many_stores_leaves_a_whole_target,
+		                                begin_fleet_on_disk, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
