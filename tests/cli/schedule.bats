@@ -168,8 +168,9 @@ MAIL=etc/systemd/system/holdfast-mail.service
 
 @test "a dry run prints the files and writes none; a user has units of their own" {
 	configured
-	run -0 hf schedule install -n
-	[[ $output == *"==> /etc/systemd/system/holdfast.service"*"[Service]"* ]] || [ "$(id -u)" -ne 0 ]
+	run -0 hf schedule install -n --root "$T/root"
+	[[ $output == *"==> $T/root/$SERVICE"*"[Service]"* ]]
+	[ ! -e "$T/root" ]
 	export XDG_CONFIG_HOME=$T/xdg
 	run -0 hf schedule install -n --user
 	[[ $output == *"==> $T/xdg/systemd/user/holdfast.timer"* ]]

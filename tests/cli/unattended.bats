@@ -166,7 +166,7 @@ print(*[json.loads(line)["path"] for line in open(sys.argv[1])])' "$T/web/log"; 
 
 @test "never two at once: the second says who runs; with -q it does not before a day has passed" {
 	new_vault
-	printf '[store slow]\ntype = command\ncommand = sh -c "echo dump; touch %s/begun; exec sleep 900"\n' "$T" >>"$CONF"
+	printf '[store slow]\ntype = command\ncommand = sh -c "touch %s/begun; while head -c 300000 /dev/zero; do sleep 0.2; done"\n' "$T" >>"$CONF"
 	"$HOLDFAST" -c "$CONF" run -q 3>&- &
 	pid=$!
 	until [ -e "$T/begun" ]; do sleep 0.1; done
