@@ -31,6 +31,7 @@ static const char lock_text[] = "A sandbox of Holdfast: removed when nobody hold
 enum {
 	/* where systemd takes users without a name from, too: each asks whether it is taken */
 	FREE_UID_FIRST = 61184, FREE_UID_LAST = 65519,
+	MAKE_TRIES = 3,
 	TRIAL_MS = 10000,
 	LOOK_MS = 200,         /* how often to look at the stop flag and the disk */
 	LOOK_SHARE = 20,       /* at most this part of the time goes into looking at the disk */
@@ -154,13 +155,14 @@ static int make_folder(struct sandbox *s, struct err *err)
 		return errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR
 		       ? err_set(err, ERR_EXISTS, "sandbox %.300s: is there already and not empty", s->top)
 		       : err_sys(err, "sandbox %.300s", s->top);
-	if (mkdir(s->top, 0700) != 0)
-		return err_sys(err, "sandbox %.300s", s->top);
-	s->lock = open_lock(s->top, true, err);
-	if (s->lock < 0) {
-		rmdir(s->top);
-		return err->code;
+	/* a sweep that comes between takes it for an empty one that was left */
+	for (int tries = 0; s->lock < 0 && tries < MAKE_TRIES; tries++) {
+		if (mkdir(s->top, 0700) != 0 && errno != EEXIST)
+			return err_sys(err, "sandbox %.300s", s->top);
+		s->lock = open_lock(s->top, true, err);
 	}
+	if (s->lock < 0)
+		return err->code;
 	if (io_write(s->lock, lock_text, sizeof lock_text - 1, err) != 0)
 		return err_wrap(err, "sandbox %.300s", s->top);
 	return mkdir(s->box, 0700) == 0 ? 0 : err_sys(err, "sandbox %.300s", s->box);
@@ -263,17 +265,40 @@ struct sandbox *sandbox_new(const struct sandbox_options *options, struct err *e
 	return NULL;
 }
 
+static bool is_lock_or_dots(const char *name)
+{
+	return strcmp(name, "lock") == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+static int remove_others(const char *top, struct err *err)
+{
+	DIR *dir = opendir(top);
+	if (!dir)
+		return errno == ENOENT ? 0 : err_sys(err, "sandbox %.300s", top);
+	int rc = 0;
+	for (struct dirent *e; rc == 0 && (e = readdir(dir));) {
+		char path[PATH_MAX + NAME_MAX + 2];
+		snprintf(path, sizeof path, "%s/%s", top, e->d_name);
+		if (!is_lock_or_dots(e->d_name))
+			rc = tree_remove(path, err);
+	}
+	closedir(dir);
+	return rc == 0 ? 0 : err_wrap(err, "sandbox");
+}
+
+static int remove_empty(const char *top, struct err *err)
+{
+	char path[PATH_MAX + 8];
+	snprintf(path, sizeof path, "%s/lock", top);
+	if (unlink(path) != 0 && errno != ENOENT)
+		return err_sys(err, "sandbox %.300s", top);
+	return rmdir(top) == 0 || errno == ENOENT ? 0 : err_sys(err, "sandbox %.300s", top);
+}
+
 /* The lock is held until all else is gone, so that a sweep that comes meanwhile keeps off. */
 static int remove_folder(const char *top, struct err *err)
 {
-	char path[PATH_MAX + 8];
-	static const char *const parts[] = { "box", "passwd", "lock" };
-	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-		snprintf(path, sizeof path, "%s/%s", top, parts[i]);
-		if (tree_remove(path, err) != 0)
-			return err_wrap(err, "sandbox");
-	}
-	return rmdir(top) == 0 || errno == ENOENT ? 0 : err_sys(err, "sandbox %.300s", top);
+	return remove_others(top, err) == 0 ? remove_empty(top, err) : (int)err->code;
 }
 
 int sandbox_remove(struct sandbox *s, struct err *err)
@@ -405,6 +430,17 @@ int sandbox_run(struct sandbox *s, const struct sandbox_program *p, struct buf *
 
 /* ---- what was left ---- */
 
+static bool holds_only_lock(const char *top)
+{
+	DIR *dir = opendir(top);
+	bool only = dir != NULL;
+	for (struct dirent *e; only && (e = readdir(dir));)
+		only = is_lock_or_dots(e->d_name);
+	if (dir)
+		closedir(dir);
+	return only;
+}
+
 /* 1: removed; 0: not ours to remove. */
 static int sweep_one(const char *parent, const char *name, struct err *err)
 {
@@ -413,9 +449,15 @@ static int sweep_one(const char *parent, const char *name, struct err *err)
 	struct err ignored;
 	if (!name_ok(name) || snprintf(top, sizeof top, "%s/%s", parent, name) >= (int)sizeof top)
 		return 0;
+	/* killed before there was a lock, or after: nothing is in it */
+	if (rmdir(top) == 0)
+		return 1;
 	IO_AUTO_FD lock = open_lock(top, false, &ignored);
-	if (lock < 0 || io_pread(lock, text, sizeof text, 0, &got, &ignored) != 0 ||
-	    got != sizeof lock_text - 1 || memcmp(text, lock_text, got) != 0)
+	if (lock < 0 || io_pread(lock, text, sizeof text, 0, &got, &ignored) != 0)
+		return 0;
+	if (got == 0 && holds_only_lock(top))
+		return remove_empty(top, err) == 0 ? 1 : err->code;
+	if (got != sizeof lock_text - 1 || memcmp(text, lock_text, got) != 0)
 		return 0;
 	return remove_folder(top, err) == 0 ? 1 : err->code;
 }

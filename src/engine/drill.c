@@ -99,7 +99,9 @@ static int describe(struct drilling *d, struct err *err)
 	r->policy.every_s = d->o->every_s;
 	r->source.kind = place_of(vault_url(d->v));
 	r->source.offsite = r->source.kind != PLACE_LOCAL;
-	r->isolation.other_machine = !key || memcmp(key->id, d->c->store->info.writer, 16) != 0;
+	r->isolation.other_machine = key && memcmp(key->id, d->c->store->info.writer, 16) != 0;
+	/* as long as nothing is compared, nothing is equal */
+	r->complete.tables = r->complete.rows = COMPLETE_SKIPPED;
 	r->rto.target_ms = d->o->rto_s * 1000;
 	r->rpo.target_s = d->o->rpo_s;
 	r->approval_needed = d->o->reviewer != NULL;

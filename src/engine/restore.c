@@ -121,7 +121,11 @@ static const struct source_ops *driver_of(const struct open_snapshot *s)
 	JSON_AUTO facts = json_decode(s->facts, strlen(s->facts), "facts", &ignored);
 	if (!facts || json_get_text(facts, "engine", &engine, "facts", &ignored) != 0)
 		return NULL;
-	return source_driver(engine);
+	/* the facts of a preset name the engine that was dumped, as snapshots have it from the first */
+	char dump[64];
+	snprintf(dump, sizeof dump, "%.50s-dump", engine);
+	const struct source_ops *driver = source_driver(engine);
+	return driver ? driver : source_driver(dump);
 }
 
 static int settle(struct restore *r, struct target *t, const struct body_file *f,

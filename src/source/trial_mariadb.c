@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/io.h"
 #include "base/json.h"
 #include "holdfast/err.h"
 #include "source/trial.h"
@@ -23,7 +24,7 @@ struct mariadb_trial {
 	unsigned timeout_ms;
 	struct trial_server *server;
 	char socket_env[PATH_MAX + 32];
-	const char *env[4];
+	const char *env[2];
 };
 
 static struct mariadb_trial *of(struct trial *t)
@@ -86,9 +87,19 @@ static int set_places(struct mariadb_trial *t, const struct trial_options *o, st
 	snprintf(t->database, sizeof t->database, "%s", o->database ? o->database : "");
 	snprintf(t->socket_env, sizeof t->socket_env, "MYSQL_UNIX_PORT=%s", t->socket);
 	t->env[0] = t->socket_env;
-	t->env[1] = "USER=root";
 	t->timeout_ms = o->timeout_ms;
 	return trial_dump_path(o, t->dump, err);
+}
+
+/* The client would come as the user that it runs as, whom the server does not know. */
+static int write_client_options(const struct mariadb_trial *t, struct err *err)
+{
+	char path[PATH_MAX], text[PATH_MAX + 60];
+	const char *home = getenv("HOME");
+	if (!home || snprintf(path, sizeof path, "%s/.my.cnf", home) >= (int)sizeof path)
+		return err_set(err, ERR_INVALID, "HOME is not set");
+	int n = snprintf(text, sizeof text, "[client]\nuser=root\nsocket=%s\n", t->socket);
+	return io_write_file(path, text, (size_t)n, 0600, err);
 }
 
 static struct trial *mariadb_start(const struct trial_options *options, struct err *err)
@@ -99,7 +110,8 @@ static struct trial *mariadb_start(const struct trial_options *options, struct e
 		return NULL;
 	}
 	t->base.ops = &trial_mariadb_dump;
-	if (set_places(t, options, err) == 0 && install(t, err) == 0 && start_server(t, err) == 0)
+	if (set_places(t, options, err) == 0 && write_client_options(t, err) == 0 &&
+	    install(t, err) == 0 && start_server(t, err) == 0)
 		return &t->base;
 	mariadb_free(&t->base);
 	return NULL;

@@ -111,6 +111,9 @@ static void a_corrupted_pack_fails(void **state)
 	assert_true(lab_flip(pack, 5000, 3));
 	EXPECT(w, DRILL_FAILED);
 	assert_string_equal(world_stopped(w), "fetch");
+	const json_t *complete = json_object_get(w->report, "complete");
+	assert_string_equal(json_string_value(json_object_get(complete, "tables")), "skipped");
+	assert_string_equal(json_string_value(json_object_get(complete, "rows")), "skipped");
 	assert_non_null(strstr(world_said(w, "fetch", "message"), "pack"));
 }
 

@@ -477,6 +477,8 @@ static void a_sweep_removes_what_the_dead_left_and_nothing_else(void **state)
 	assert_int_equal(mkdir(path, 0755), 0);
 	snprintf(path, sizeof path, "%s/strange/lock", p->parent);
 	close(open(path, O_CREAT | O_WRONLY, 0644));
+	snprintf(path, sizeof path, "%s/strange/file", p->parent);
+	close(open(path, O_CREAT | O_WRONLY, 0644));
 	pid_t pid = fork();
 	if (pid == 0) {
 		struct sandbox_options o = plain(p);

@@ -1,0 +1,182 @@
+#!/usr/bin/env bats
+# drill: on the machine that writes, and on a second one that has nothing but a grant.
+
+load helper.bash
+
+drill_vault() {
+	crm_vault
+	cat >>"$CONF" <<-CONF
+		[drill weekly]
+		stores = crm
+		every = 7d
+		rto = 1h
+		asset = CRM-01
+		[assert fresh-orders]
+		store = crm
+		sql = SELECT count(*) FROM orders
+		expect = >= 1
+	CONF
+}
+
+@test "a drill passes, says so, and its evidence verifies with and without Holdfast" {
+	drill_vault
+	run --separate-stderr with_pass drill run
+	expect_status 0
+	[[ ${lines[0]} == "RECOVERY DRILL "*"PASSED" ]]
+	[[ $output == *"fresh-orders: expected >= 1, got 2000"* ]]
+	[[ $output == *"objective 1:00:00 h   met"* ]]
+	[[ $output == *"Teardown   complete"* ]]
+	id=$(sed -n '1s/RECOVERY DRILL \([0-9a-f]*\).*/\1/p' <<<"$output")
+	hf drill keys "$T/keys-for-auditor" >/dev/null
+	hf drill show "$id" --to "$T/evidence" >/dev/null
+	run --separate-stderr hf drill verify "$T/evidence" --keys "$T/keys-for-auditor"
+	expect_status 0
+	# without keys from elsewhere it proves less
+	run hf drill verify "$T/evidence"
+	expect_status 4
+	(cd "$T/evidence" && sh VERIFY.txt | grep -q "ALL CHECKS PASSED")
+	sed -i 's/passed/failed/' "$T/evidence/report.json"
+	run hf drill verify "$T/evidence" --keys "$T/keys-for-auditor"
+	expect_status 20
+	run hf ledger verify
+	expect_status 0
+}
+
+@test "a drill that fails ends with 6, says what failed, and cannot be hidden" {
+	drill_vault
+	sed -i 's/^expect = .*/expect = >= 1000000/' "$CONF"
+	run --separate-stderr with_pass drill run -q
+	expect_status 6
+	[ -z "$output" ]
+	[[ $stderr == *"of crm: fresh-orders failed: 2000"* ]]
+	run hf drill list
+	expect_status 0
+	[[ ${lines[1]} == *failed* ]]
+	rm -r "$V"/*/drills/*
+	run --separate-stderr hf ledger verify
+	expect_status 10
+	[[ $stderr$output == *"its report is gone; it said 'failed'"* ]]
+}
+
+@test "a drill that cannot read is not green" {
+	drill_vault
+	run --separate-stderr hf drill run </dev/null
+	expect_status 6
+	[[ ${lines[0]} == *"COULD-NOT-VERIFY" ]]
+	[[ $output == *"SKIPPED"* ]]
+}
+
+@test "a damaged vault is found" {
+	drill_vault
+	pack=$(ls "$V"/*/*/packs/* | head -1)
+	chmod 600 "$pack"
+	printf 'x' | dd of="$pack" bs=1 seek=5000 conv=notrunc status=none
+	run --separate-stderr with_pass drill run crm
+	expect_status 6
+	[[ ${lines[0]} == *"FAILED" ]]
+	[ -z "$(ls -A "$T/state/sandbox")" ]
+}
+
+@test "--due drills once a turn; by hand it is a retry" {
+	drill_vault
+	run with_pass drill run --due
+	expect_status 0
+	[[ $output == *PASSED* ]]
+	run with_pass drill run --due
+	expect_status 0
+	[ "$output" = "no drill is due" ]
+	run with_pass drill run weekly
+	[[ $output == *"RETRY: attempt 2"* ]]
+	run hf drill list
+	[[ ${lines[2]} == *retry ]]
+}
+
+@test "a failed drill is not repeated before its next turn" {
+	drill_vault
+	sed -i 's/^expect = .*/expect = < 0/' "$CONF"
+	run with_pass drill run --due
+	expect_status 6
+	run with_pass drill run --due
+	expect_status 0
+}
+
+@test "plan says what would be drawn, and draws it" {
+	drill_vault
+	for _ in 1 2 3 4; do
+		sql "$T/crm.db" "insert into orders(customer, total) values(1, 1)"
+		hf backup -q
+	done
+	sed -i 's/^every = 7d/every = 7d\nselect = random/' "$CONF"
+	planned=$(hf drill plan --json)
+	run --separate-stderr with_pass drill run weekly --json
+	expect_status 0
+	[ "$(json population <<<"$planned")" = 5 ]
+	python3 - "$planned" "$output" <<-'PY'
+		import json, sys
+		plan, done = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+		report = done["report"]
+		assert report["snapshot"]["seq"] == plan["snapshot"], (plan, report["snapshot"])
+		assert report["selection"]["seed"] == plan["seed"]
+		# the rule of the manual, computed by somebody else
+		seed = bytes.fromhex(plan["seed"])
+		assert int.from_bytes(seed[:8], "little") % plan["population"] == plan["chosen"]
+		assert report["selection"]["rule"] == "drawn"
+	PY
+}
+
+@test "a second machine drills by its grant alone, without a passphrase" {
+	drill_vault
+	H2=$T/second
+	mkdir -p "$H2"
+	cat >"$H2/holdfast.conf" <<-CONF
+		[vault]
+		url = file://$V
+		state = $H2/state
+		keys = $H2/keys
+		[drill weekly]
+		stores = crm
+		[assert fresh-orders]
+		store = crm
+		sql = SELECT count(*) FROM orders
+		expect = >= 1
+	CONF
+	chmod 600 "$H2/holdfast.conf"
+	second() { "$HOLDFAST" -c "$H2/holdfast.conf" "$@" </dev/null; }
+	second key enroll --role drill --name drill1 >"$T/request" 2>/dev/null
+	run hf key accept --yes "$(grep -o 'hfreq[^ ]*\|holdfast-[^ ]*' "$T/request" | head -1 || cat "$T/request")"
+	[ "$status" -eq 0 ] || hf key accept --yes - <"$T/request"
+	with_pass key grant drill1 crm
+	run --separate-stderr second drill run
+	expect_status 0
+	[[ ${lines[0]} == *PASSED ]]
+	[[ $output == *"on a machine that does not write it"* ]]
+	run second drill list
+	[[ ${lines[1]} == *drill1*passed* ]]
+	run hf ledger verify
+	expect_status 0
+}
+
+@test "what the configuration says of drills is checked" {
+	new_vault
+	for bad in 'select = newest' 'rto = soon' 'memory = much' 'isolation = maybe' 'colour = red'; do
+		cp "$CONF" "$T/bad.conf"
+		printf '[drill weekly]\n%s\n' "$bad" >>"$T/bad.conf"
+		run --separate-stderr "$HOLDFAST" -c "$T/bad.conf" drill list
+		expect_status 2
+	done
+	printf '[assert x]\nstore = crm\nsql = SELECT 1\nexpect = >= many\n' >>"$CONF"
+	run --separate-stderr hf drill list
+	expect_status 2
+	[[ $stderr == *"'many' is no number"* || $stderr == *"is not an expectation"* ]]
+}
+
+@test "a drill of a store that is not there says so" {
+	drill_vault
+	run --separate-stderr with_pass drill run crn
+	expect_status 1
+	[[ $stderr == *"did you mean 'crm'?"* ]]
+	sed -i 's/^stores = crm/stores = crm, shop/' "$CONF"
+	run --separate-stderr with_pass drill run
+	expect_status 1
+	[[ $stderr == *"shop: no such store"* ]]
+}
