@@ -332,6 +332,12 @@ static int end_one(struct vault *v, const char *dir, const char *id, struct err 
 	return rc == 0 ? 0 : err_wrap(err, "drill %.32s", id);
 }
 
+/* The end may be in the ledger but for its last step: that comes first, else it would be told twice. */
+static int end_left(struct vault *v, const char *dir, const char *id, struct err *err)
+{
+	return ledger_settle(v, err) != 0 ? err->code : end_one(v, dir, id, err);
+}
+
 /* Drills that were killed, or cut off from the vault, between their report and the end of this. */
 static int finish_left(struct vault *v, const char *dir, struct err *err)
 {
@@ -344,7 +350,7 @@ static int finish_left(struct vault *v, const char *dir, struct err *err)
 		char hex[33];
 		snprintf(hex, sizeof hex, "%.32s", e->d_name);
 		if (hex_decode(id, sizeof id, hex) && strcmp(e->d_name + 32, ".report") == 0)
-			rc = end_one(v, dir, hex, err);
+			rc = end_left(v, dir, hex, err);
 	}
 	closedir(d);
 	return rc;

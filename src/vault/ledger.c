@@ -379,6 +379,12 @@ int ledger_append(struct ledger *l, const struct entry *entries, size_t n, struc
 	return err_hint(err, "'holdfast ledger verify' shows what is missing");
 }
 
+int ledger_settle(struct vault *v, struct err *err)
+{
+	AUTO(ledger) l = ledger_open(v, err);
+	return l ? ledger_append(l, NULL, 0, err) : err->code;
+}
+
 int ledger_write(struct vault *v, const struct entry *entry, struct err *err)
 {
 	AUTO(ledger) l = ledger_open(v, err);

@@ -50,6 +50,9 @@ bool ledger_is_new(const struct ledger *l);
  */
 int ledger_append(struct ledger *l, const struct entry *entries, size_t n, struct err *err);
 
+/* Append what a killed append left behind, so that a look at the log shows all that was done. */
+int ledger_settle(struct vault *v, struct err *err);
+
 /* All of it for one entry: who does something once calls this. */
 int ledger_write(struct vault *v, const struct entry *entry, struct err *err);
 

@@ -233,7 +233,8 @@ static void data_that_is_too_old_fails(void **state)
 	EXPECT(w, DRILL_FAILED);
 	const json_t *rpo = json_object_get(w->report, "rpo");
 	json_int_t value = json_integer_value(json_object_get(rpo, "value_s"));
-	assert_in_range(value, 7200, 7500);
+	/* the statement's "now" is a little later than the snapshot */
+	assert_in_range(value, 7000, 7200);
 	w->options.rpo_s = 3 * 3600;
 	EXPECT(w, DRILL_PASSED);
 }
