@@ -270,6 +270,8 @@ static int read_node(void *arg, unsigned level, uint64_t index, uint8_t out[MERK
 {
 	struct ledger_tree *t = arg;
 	uint8_t leaves[TILES_WIDTH / 2][MERKLE_BYTES];
+	if (level >= TREE_LEVELS)
+		return err_set(err, ERR_LIMIT, "a subtree larger than any ledger");
 	if (level >= TILE_BITS) {
 		memcpy(out, t->nodes[level][index], MERKLE_BYTES);
 		return 0;
