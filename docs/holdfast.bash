@@ -38,6 +38,7 @@ _holdfast_options()
 	run) echo "$common --dry-run" ;;
 	schedule) echo "$common --cron --user --delay --root --force --dry-run" ;;
 	status) echo "$common --prometheus" ;;
+	ledger) echo "$common --since --key --against --snapshot --as-of" ;;
 	rescue) echo "$common --to --as-of" ;;
 	key) echo "$common --role --name --yes --all --dry-run" ;;
 	drill) echo "$common --due --to --keys --ticket --text --by --close" ;;

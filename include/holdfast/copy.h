@@ -45,4 +45,7 @@ int copy_vault(struct copy *c, struct copy_result *result, struct err *err);
 int copy_store(struct copy *c, const struct store_info *store, struct copy_result *result,
                struct err *err);
 
+/* The ledgers of all keys, with what they name. Last: they tell of what was copied before. */
+int copy_ledgers(struct copy *c, struct copy_result *result, struct err *err);
+
 #endif

@@ -24,7 +24,8 @@ enum evidence_about {
 	EVIDENCE_ABOUT_LIST,         /* SHA256SUMS is signed by the machine's report key */
 	EVIDENCE_ABOUT_FILES,        /* all files are there and as listed, and there are no others */
 	EVIDENCE_ABOUT_SCRIPT,       /* VERIFY.txt is the text that this program writes */
-	EVIDENCE_ABOUT_REPORT,       /* report.json is signed, and its verdict follows from its facts */
+	EVIDENCE_ABOUT_REPORT,       /* report.json is signed, its verdict follows from its facts, and
+	                              * detail.sealed is of this drill */
 	EVIDENCE_ABOUT_CHECKPOINT,   /* the state of the machine's log is signed by its log key */
 	EVIDENCE_ABOUT_ENTRY,        /* the entry names this report's digest and verdict */
 	EVIDENCE_ABOUT_PROOF,        /* the entry is in the log */

@@ -74,7 +74,7 @@ static int copy_all(struct copy_job *job, struct copy *copy, struct err *err)
 		if (rc != 0)
 			return rc;
 	}
-	return 0;
+	return copy_ledgers(copy, &job->sum, err);
 }
 
 int copy_job_run(struct copy_job *job, struct err *err)

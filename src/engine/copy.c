@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/hex.h"
+#include "engine/copy_log.h"
 #include "engine/copying.h"
 #include "engine/objects.h"
 #include "format/charter.h"
@@ -52,6 +53,17 @@ int copy_vault(struct copy *copy, struct copy_result *result, struct err *err)
 	for (size_t i = 0; rc == 0 && i < sizeof folders / sizeof *folders; i++)
 		rc = copying_folder(c, folders[i], err);
 	meter_end(&c->meter);
+	return rc;
+}
+
+int copy_ledgers(struct copy *copy, struct copy_result *result, struct err *err)
+{
+	const struct charter *charter = vault_charter(copy->c.from);
+	int rc = 0;
+	begin(copy, NULL, result);
+	for (size_t i = 0; rc == 0 && i < charter->n_keys; i++)
+		rc = copy_log(&copy->c, charter->keys[i].id, err);
+	meter_end(&copy->c.meter);
 	return rc;
 }
 

@@ -251,7 +251,8 @@ static int write_folder(struct ending *e, const char *folder, struct err *err)
 	const struct keyfile *key = vault_keyfile(e->v);
 	uint8_t log_pk[SIGN_PUBLIC_BYTES];
 	AUTO(buf) detail = buf_new(DETAIL_MAX, err);
-	if (!detail || seal_detail(e, detail, err) != 0)
+	AUTO(secret) report_sk = keyfile_report_key(key, err);
+	if (!detail || !report_sk || seal_detail(e, detail, err) != 0)
 		return err->code;
 	const char *blank = memmem(e->proof, e->proof_len, "\n\n", 2);
 	if (!blank)
@@ -263,7 +264,7 @@ static int write_folder(struct ending *e, const char *folder, struct err *err)
 		.entry = { e->entry.json, e->entry.json_len },
 		.proof = { e->proof, e->proof_len },
 		.checkpoint = { blank + 2, e->proof_len - (size_t)(blank + 2 - e->proof) },
-		.report_sk = key->report_sk->bytes,
+		.report_sk = report_sk->bytes,
 		.log_pk = log_pk,
 	};
 	return evidence_write(folder, &in, err);

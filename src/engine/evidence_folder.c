@@ -186,6 +186,20 @@ static int by_name(const void *a, const void *b)
 	return strcmp(known[*(const unsigned *)a].name, known[*(const unsigned *)b].name);
 }
 
+bool evidence_folder_line(const struct evidence_folder *f, enum evidence_file file,
+                          char out[EVIDENCE_LINE_MAX])
+{
+	uint8_t hash[SHA256_BYTES];
+	char hex[2 * SHA256_BYTES + 1];
+	const struct buf *b = f->files[file];
+	if (!b || file == FILE_SUMS || file == FILE_SUMS_SIGNATURE)
+		return false;
+	sha256(hash, b->bytes, b->len);
+	snprintf(out, EVIDENCE_LINE_MAX, "%s  %s\n", hex_encode(hex, hash, sizeof hash),
+	         known[file].name);
+	return true;
+}
+
 int evidence_folder_sums(const struct evidence_folder *f, struct buf *out, struct err *err)
 {
 	unsigned order[EVIDENCE_FILES];
@@ -193,14 +207,9 @@ int evidence_folder_sums(const struct evidence_folder *f, struct buf *out, struc
 		order[i] = i;
 	qsort(order, EVIDENCE_FILES, sizeof *order, by_name);
 	for (unsigned i = 0; i < EVIDENCE_FILES; i++) {
-		const struct buf *b = f->files[order[i]];
-		uint8_t hash[SHA256_BYTES];
-		char hex[2 * SHA256_BYTES + 1];
-		if (!b || order[i] == FILE_SUMS || order[i] == FILE_SUMS_SIGNATURE)
-			continue;
-		sha256(hash, b->bytes, b->len);
-		if (buf_printf(out, err, "%s  %s\n", hex_encode(hex, hash, sizeof hash),
-		               known[order[i]].name) != 0)
+		char line[EVIDENCE_LINE_MAX];
+		if (evidence_folder_line(f, (enum evidence_file)order[i], line) &&
+		    buf_printf(out, err, "%s", line) != 0)
 			return err->code;
 	}
 	return 0;

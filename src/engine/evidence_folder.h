@@ -45,6 +45,11 @@ struct evidence_folder *evidence_folder_read(const char *dir, struct err *err);
  * all. What a killed attempt left beside it is removed. ERR_EXISTS, ERR_IO, ERR_SPACE, ERR_DENIED. */
 int evidence_folder_write(const struct evidence_folder *f, const char *dir, struct err *err);
 
+/* The line of SHA256SUMS for a file; false if it is not there, or not listed. */
+enum { EVIDENCE_LINE_MAX = 64 + 2 + 32 };
+bool evidence_folder_line(const struct evidence_folder *f, enum evidence_file file,
+                          char out[EVIDENCE_LINE_MAX]);
+
 /* Append what SHA256SUMS must say of the files that are there: all but itself and its signature. */
 int evidence_folder_sums(const struct evidence_folder *f, struct buf *out, struct err *err);
 

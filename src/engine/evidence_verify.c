@@ -8,6 +8,7 @@
 #include "base/hex.h"
 #include "crypto/sha256.h"
 #include "engine/evidence.h"
+#include "format/detail.h"
 #include "format/entry.h"
 #include "format/merkle.h"
 #include "format/minisign.h"
@@ -61,6 +62,19 @@ static bool same(const struct buf *a, const struct buf *b)
 	return a->len == b->len && (a->len == 0 || memcmp(a->bytes, b->bytes, a->len) == 0);
 }
 
+/* Did the machine's report key sign this file? */
+static int check_signature(const struct judging *j, enum evidence_file file,
+                           enum evidence_file signature, char comment[MINISIGN_COMMENT_MAX],
+                           struct err *err)
+{
+	uint8_t pk[SIGN_PUBLIC_BYTES];
+	const struct buf *b = need(j->f, file, err), *s = b ? need(j->f, signature, err) : NULL;
+	if (!s || report_key(j, pk, err) != 0)
+		return err->code;
+	return minisign_verify(b->bytes, b->len, s->bytes, s->len, pk, comment, err) == 0
+	     ? 0 : err_wrap(err, "%s", evidence_file_name(signature));
+}
+
 /* ---- keys ---- */
 
 static int check_keys(struct judging *j, struct err *err)
@@ -106,15 +120,9 @@ static bool parse_list_comment(struct judging *j, const char *comment)
 
 static int check_list(struct judging *j, struct err *err)
 {
-	uint8_t pk[SIGN_PUBLIC_BYTES];
 	char comment[MINISIGN_COMMENT_MAX];
-	const struct buf *sums = need(j->f, FILE_SUMS, err);
-	const struct buf *signature = sums ? need(j->f, FILE_SUMS_SIGNATURE, err) : NULL;
-	if (!signature || report_key(j, pk, err) != 0)
+	if (check_signature(j, FILE_SUMS, FILE_SUMS_SIGNATURE, comment, err) != 0)
 		return err->code;
-	if (minisign_verify(sums->bytes, sums->len, signature->bytes, signature->len, pk, comment,
-	                    err) != 0)
-		return err_wrap(err, "SHA256SUMS.minisig");
 	if (!parse_list_comment(j, comment))
 		return err_set(err, ERR_CORRUPT, "SHA256SUMS.minisig: is of another drill");
 	SAY(j, "signed by the drill's machine");
@@ -125,15 +133,9 @@ static int name_unlike(const struct judging *j, const struct buf *sums, const st
                        struct err *err)
 {
 	for (unsigned i = 0; i < EVIDENCE_FILES; i++) {
-		char line[2 * SHA256_BYTES + 80], hex[2 * SHA256_BYTES + 1];
-		uint8_t hash[SHA256_BYTES];
-		const struct buf *b = j->f->files[i];
-		if (!b || i == FILE_SUMS || i == FILE_SUMS_SIGNATURE)
-			continue;
-		sha256(hash, b->bytes, b->len);
-		int n = snprintf(line, sizeof line, "%s  %s\n", hex_encode(hex, hash, sizeof hash),
-		                 evidence_file_name((enum evidence_file)i));
-		if (!memmem(sums->bytes, sums->len, line, (size_t)n))
+		char line[EVIDENCE_LINE_MAX];
+		if (evidence_folder_line(j->f, (enum evidence_file)i, line) &&
+		    !memmem(sums->bytes, sums->len, line, strlen(line)))
 			return err_set(err, ERR_CORRUPT, "%s was changed, or is not listed",
 			               evidence_file_name((enum evidence_file)i));
 	}
@@ -177,22 +179,32 @@ static int check_script(struct judging *j, struct err *err)
 
 /* ---- report and log ---- */
 
+/* Nobody here can open it, but it says whose it is. */
+static int check_detail(const struct judging *j, struct err *err)
+{
+	struct detail d;
+	const struct buf *b = need(j->f, FILE_DETAIL, err);
+	if (!b || detail_identify(&d, b->bytes, b->len, err) != 0)
+		return err->code;
+	return memcmp(d.vault, j->report.vault, 16) == 0 &&
+	       memcmp(d.machine, j->report.machine, 16) == 0 &&
+	       memcmp(d.drill, j->report.drill, 16) == 0
+	     ? 0 : err_set(err, ERR_CORRUPT, "detail.sealed is of another drill");
+}
+
 static int check_report(struct judging *j, struct err *err)
 {
-	uint8_t pk[SIGN_PUBLIC_BYTES];
 	char comment[MINISIGN_COMMENT_MAX], expected[MINISIGN_COMMENT_MAX];
-	const struct buf *report = need(j->f, FILE_REPORT, err);
-	const struct buf *signature = report ? need(j->f, FILE_REPORT_SIGNATURE, err) : NULL;
-	if (!signature || report_key(j, pk, err) != 0)
+	if (check_signature(j, FILE_REPORT, FILE_REPORT_SIGNATURE, comment, err) != 0)
 		return err->code;
-	if (minisign_verify(report->bytes, report->len, signature->bytes, signature->len, pk, comment,
-	                    err) != 0)
-		return err_wrap(err, "report.json.minisig");
+	const struct buf *report = j->f->files[FILE_REPORT];
 	struct report again;
 	int rc = report_decode(&again, report->bytes, report->len, err);
 	report_clear(&again);
 	if (rc != 0)
 		return rc;
+	if (check_detail(j, err) != 0)
+		return err->code;
 	if (!j->has_checkpoint)
 		return err_set(err, ERR_CORRUPT, "without a checkpoint its signature says too little");
 	if (evidence_report_comment(&j->report, j->checkpoint.size, expected, sizeof expected, err) != 0)
@@ -287,6 +299,8 @@ static int check_approval(struct judging *j, struct err *err)
 		SAY(j, j->unproven ? "asked for, and not there" : "none");
 		return j->unproven ? 0 : ERR_ABSENT;
 	}
+	if (j->approved_s == 0)
+		return err_set(err, ERR_CORRUPT, "nobody says when it was given");
 	const struct buf *report = need(j->f, FILE_REPORT, err);
 	const struct buf *signers = report ? need(j->keys, FILE_SIGNERS, err) : NULL;
 	if (!signers)

@@ -110,6 +110,15 @@ static int parse(struct layout *l, const uint8_t *bytes, size_t len, struct err 
 	return 0;
 }
 
+int detail_identify(struct detail *d, const uint8_t *bytes, size_t len, struct err *err)
+{
+	struct layout l;
+	if (parse(&l, bytes, len, err) != 0)
+		return err->code;
+	*d = l.detail;
+	return 0;
+}
+
 static int find_key(const struct layout *l, const uint8_t *bytes, const uint8_t sk[32],
                     const uint8_t psk[32], struct secret *key, struct err *err)
 {

@@ -34,6 +34,9 @@ int detail_seal(const struct detail *d, const uint8_t (*recipients)[32], size_t 
                 const uint8_t psk[32], const void *json, size_t len, struct buf *out,
                 struct err *err);
 
+/* What the object says of itself, without a key. ERR_CORRUPT, ERR_NEWER. */
+int detail_identify(struct detail *d, const uint8_t *bytes, size_t len, struct err *err);
+
 /* Append the JSON. *d is what the object says of itself. ERR_CORRUPT, ERR_NEWER, ERR_KEY (sealed to
  * others). */
 int detail_open(struct detail *d, const uint8_t *bytes, size_t len, const uint8_t box_sk[32],

@@ -160,8 +160,9 @@ static bool parse_time(const struct line *l, uint64_t *out)
 	tm.tm_mon -= 1;
 	struct tm normal = tm;
 	time_t t = timegm(&normal);
-	if (t <= 0 || normal.tm_mon != tm.tm_mon || normal.tm_mday != tm.tm_mday ||
-	    normal.tm_hour != tm.tm_hour || normal.tm_min != tm.tm_min)
+	/* what is out of bounds is carried over into the next */
+	if (t <= 0 || normal.tm_mon != tm.tm_mon || normal.tm_hour != tm.tm_hour ||
+	    normal.tm_min != tm.tm_min)
 		return false;
 	*out = (uint64_t)t;
 	return true;

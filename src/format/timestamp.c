@@ -65,7 +65,7 @@ static bool der_is(struct wire *w, enum tag tag, const uint8_t *value, size_t le
 {
 	struct wire in = der_enter(w, tag);
 	const uint8_t *p = wire_left(&in) == len ? wire_bytes(&in, len) : NULL;
-	return p && wire_ok(&in) && memcmp(p, value, len) == 0;
+	return p && wire_ok(&in) && (len == 0 || memcmp(p, value, len) == 0);
 }
 
 static bool der_next_is(const struct wire *w, enum tag tag)

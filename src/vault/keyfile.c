@@ -30,33 +30,42 @@ static int derive_keys(struct keyfile *k, struct err *err)
 {
 	AUTO(secret) sign_seed = secret_derive(k->seed->bytes, "hf1.record", err);
 	AUTO(secret) log_seed = secret_derive(k->seed->bytes, "hf1.log", err);
-	AUTO(secret) report_seed = secret_derive(k->seed->bytes, "hf1.report", err);
 	k->record_sk = secret_new(SIGN_SECRET_BYTES, err);
 	k->log_sk = secret_new(SIGN_SECRET_BYTES, err);
-	k->report_sk = secret_new(SIGN_SECRET_BYTES, err);
 	k->box_sk = secret_derive(k->seed->bytes, "hf1.box", err);
 	k->naming = secret_derive(k->seed->bytes, "hf1.naming", err);
 	k->state = secret_derive(k->seed->bytes, "hf1.state", err);
-	if (!sign_seed || !log_seed || !report_seed || !k->record_sk || !k->log_sk || !k->report_sk ||
-	    !k->box_sk || !k->naming || !k->state)
+	if (!sign_seed || !log_seed || !k->record_sk || !k->log_sk || !k->box_sk || !k->naming || !k->state)
 		return err->code;
 	uint8_t pk[SIGN_PUBLIC_BYTES];
 	sign_keypair(pk, k->log_sk->bytes, log_seed->bytes);
-	sign_keypair(pk, k->report_sk->bytes, report_seed->bytes);
 	sign_keypair(pk, k->record_sk->bytes, sign_seed->bytes);
 	charter_key_id(k->id, pk);
 	return 0;
 }
 
-static int signing_public(uint8_t pk[32], const struct keyfile *k, const char *label,
-                          struct err *err)
+static struct secret *signing_key(uint8_t pk[32], const struct keyfile *k, const char *label,
+                                  struct err *err)
 {
 	AUTO(secret) seed = secret_derive(k->seed->bytes, label, err);
 	AUTO(secret) sk = secret_new(SIGN_SECRET_BYTES, err);
 	if (!seed || !sk)
-		return err->code;
+		return NULL;
 	sign_keypair(pk, sk->bytes, seed->bytes);
-	return 0;
+	return TAKE(sk);
+}
+
+struct secret *keyfile_report_key(const struct keyfile *k, struct err *err)
+{
+	uint8_t pk[SIGN_PUBLIC_BYTES];
+	return signing_key(pk, k, "hf1.report", err);
+}
+
+static int signing_public(uint8_t pk[32], const struct keyfile *k, const char *label,
+                          struct err *err)
+{
+	AUTO(secret) sk = signing_key(pk, k, label, err);
+	return sk ? 0 : err->code;
 }
 
 int keyfile_describe(const struct keyfile *k, const char *name, struct charter_key *pub,
@@ -130,7 +139,6 @@ void keyfile_free(struct keyfile *k)
 	secret_free(k->psk);
 	secret_free(k->record_sk);
 	secret_free(k->log_sk);
-	secret_free(k->report_sk);
 	secret_free(k->box_sk);
 	secret_free(k->naming);
 	secret_free(k->state);

@@ -36,7 +36,7 @@ struct keyfile {
 	struct secret *seed;
 	struct secret *psk;              /* NULL until a request is accepted */
 	/* derived */
-	struct secret *record_sk, *log_sk, *report_sk;   /* 64 bytes */
+	struct secret *record_sk, *log_sk;   /* 64 bytes */
 	struct secret *box_sk, *naming, *state;
 	uint8_t id[16];                  /* key id */
 };
@@ -61,6 +61,8 @@ int keyfile_take_psk(struct keyfile *k, const struct charter_key *entry, struct 
 
 /* KEYS/<vault-id>.key */
 int keyfile_path(char out[PATH_MAX], const char *dir, const uint8_t vault[16], struct err *err);
+/* The key that signs what drills found (SIGN_SECRET_BYTES). NULL with ERR_NOMEM. */
+struct secret *keyfile_report_key(const struct keyfile *k, struct err *err);
 
 /* Write to dir (made with mode 0700 if absent). ERR_EXISTS if there is one for this vault. */
 int keyfile_store(const struct keyfile *k, const char *dir, const char *url, struct err *err);

@@ -183,3 +183,23 @@ two_nights() {
 	run -2 hf ledger proof
 	run -2 hf ledger nonsense
 }
+
+@test "a copy has the ledger, grows with it, and is not overwritten by one that was set back" {
+	two_nights
+	log=$(log_of)
+	cp -r "$log" "$T/old"
+	run -0 hf copy --to "$T/second"
+	run -0 hf ledger verify --vault "$T/second"
+	hf backup -q
+	run -0 hf copy --to "$T/second"
+	cmp "$log/checkpoint" "${log/$V/$T/second}/checkpoint"
+	run -0 hf ledger verify --vault "$T/second"
+	# nothing new: nothing is put
+	run -0 hf copy --to "$T/second"
+	[[ $output == *" 0 objects, "* ]]
+	rm -r "$log"
+	cp -r "$T/old" "$log"
+	run -20 hf copy --to "$T/second"
+	[[ $output == *"has 3 entries of this ledger, here are 2"* ]]
+	run -0 hf ledger verify --vault "$T/second"
+}

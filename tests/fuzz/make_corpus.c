@@ -10,14 +10,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../unit/sample_report.h"
 #include "base/buf.h"
 #include "base/io.h"
 #include "base/wire.h"
 #include "crypto/hash.h"
 #include "crypto/seal.h"
 #include "crypto/slot.h"
+#include "format/detail.h"
+#include "format/minisign.h"
 #include "format/pack.h"
 #include "format/request.h"
+#include "format/spki.h"
 #include "format/storekey.h"
 #include "holdfast/err.h"
 #include "vault/journal.h"
@@ -165,6 +169,38 @@ static void journal(const char *dir)
 	put("journal", "records", records->bytes, records->len);
 }
 
+static void evidence(void)
+{
+	static const uint8_t seed[32] = { 1 }, psk[32];
+	static const struct detail d;
+	uint8_t pk[32], sk[SIGN_SECRET_BYTES], box_sk[32] = { 3 }, box[1][32];
+	struct report r;
+	AUTO(buf) key = buf_new(1 << 20, &err);
+	AUTO(buf) pem = buf_new(1 << 20, &err);
+	AUTO(buf) signature = buf_new(1 << 20, &err);
+	sign_keypair(pk, sk, seed);
+	must(minisign_encode_key(pk, key, &err));
+	must(spki_encode(pk, pem, &err));
+	must(minisign_sign("abc", 3, "drill:1\tresult:passed", sk, signature, &err));
+	put("minisign", "key", key->bytes, key->len);
+	put("minisign", "pem", pem->bytes, pem->len);
+	put("minisign", "signature", signature->bytes, signature->len);
+
+	AUTO(buf) report = buf_new(REPORT_MAX, &err);
+	AUTO(buf) detail = buf_new(REPORT_MAX, &err);
+	AUTO(buf) sealed = buf_new(DETAIL_MAX, &err);
+	sample_report(&r);
+	must(report_encode(&r, report, detail, &err));
+	report_clear(&r);
+	put("report", "report", report->bytes, report->len);
+	put("report", "detail", detail->bytes, detail->len);
+	seal_public(box[0], box_sk);
+	must(detail_seal(&d, (const uint8_t(*)[32])box, 1, psk, "{}", 2, sealed, &err));
+	put("detail", "object", sealed->bytes, sealed->len);
+	static const uint8_t plain[4096] = { 2, 0, 0, 0, '{', '}' };
+	put("detail", "plain", plain, sizeof plain);
+}
+
 static void put_text(const char *target, const char *name, const char *text)
 {
 	put(target, name, text, strlen(text));
@@ -212,6 +248,7 @@ int main(int argc, char **argv)
 	state(dir);
 	journal(dir);
 	servers();
+	evidence();
 	rmdir(dir);
 	return 0;
 }

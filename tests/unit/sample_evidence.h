@@ -80,8 +80,9 @@ static inline int sample_others(struct sample_evidence *s)
 	    tsa_stamp(s->dir, "q.tsq", "checkpoint.tsr") != 0 ||
 	    shell(s->dir, "ssh-keygen -q -t ed25519 -N '' -C '' -f reviewer && "
 	                  "ssh-keygen -q -Y sign -n holdfast-drill -f reviewer report.json && "
-	                  "{ printf 'm.li@example.com namespaces=\"holdfast-drill\",valid-after=\"20260201Z\","
-	                  "valid-before=\"20260501Z\" '; cat reviewer.pub; } >allowed_signers") != 0)
+	                  "{ printf 'm.li@example.com namespaces=\"holdfast-drill\","
+	                  "valid-after=\"20260201Z\",valid-before=\"20260501Z\" '; cat reviewer.pub; "
+	                  "} >allowed_signers") != 0)
 		return -1;
 	return shell_get(s->dir, "checkpoint.tsr", s->timestamp) &&
 	       shell_get(s->dir, "tsa-ca.pem", s->tsa_ca) &&
@@ -122,8 +123,8 @@ static inline int sample_documents(struct sample_evidence *s, struct err *err)
 	                   s->detail_json->len, s->detail, err);
 }
 
-/* 0 if all could be made; sample_evidence_end in any case. */
-static inline int sample_evidence_begin(struct sample_evidence *s, struct err *err)
+/* Keys, and a report that is not yet written. 0 if they could be made; sample_evidence_end anyway. */
+static inline int sample_evidence_new(struct sample_evidence *s, struct err *err)
 {
 	static const uint8_t seeds[2][32] = { { 11 }, { 12 } };
 	*s = (struct sample_evidence){ .dir = "" };
@@ -136,6 +137,14 @@ static inline int sample_evidence_begin(struct sample_evidence *s, struct err *e
 	sign_keypair(s->report_pk, s->report_sk, seeds[0]);
 	sign_keypair(s->log_pk, s->log_sk, seeds[1]);
 	sample_report(&s->report);
+	return 0;
+}
+
+/* All of it. */
+static inline int sample_evidence_begin(struct sample_evidence *s, struct err *err)
+{
+	if (sample_evidence_new(s, err) != 0)
+		return -1;
 	if (sample_documents(s, err) != 0 || sample_log(s, err) != 0 || sample_others(s) != 0)
 		return -1;
 	sample_inputs(s);

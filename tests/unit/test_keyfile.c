@@ -72,6 +72,17 @@ static void a_key_file_comes_back(void **state)
 	assert_memory_equal(k->id, p->key->id, 16);
 }
 
+static void the_report_key_is_the_one_that_the_charter_names(void **state)
+{
+	struct place *p = *state;
+	struct err err;
+	uint8_t pk[32];
+	AUTO(secret) sk = keyfile_report_key(p->key, &err);
+	assert_non_null(sk);
+	sign_public(pk, sk->bytes);
+	assert_memory_equal(pk, p->pub.report, 32);
+}
+
 static void public_keys_are_those_of_the_seed(void **state)
 {
 	struct place *p = *state;
@@ -341,6 +352,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_key_file_comes_back),
 		TEST(public_keys_are_those_of_the_seed),
+		TEST(the_report_key_is_the_one_that_the_charter_names),
 		TEST(two_machines_have_different_keys),
 		TEST(a_request_has_a_name_and_no_psk),
 		TEST(a_request_is_the_same_each_time_and_takes_its_psk),

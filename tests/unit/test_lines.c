@@ -25,6 +25,8 @@ static void a_prefix_is_cut_off_only_if_it_is_there(void **state)
 {
 	struct line l = { "prefix rest", 11 };
 	(void)state;
+	struct line part = { "prefix", 3 };
+	assert_false(line_skip(&part, "prefix"));
 	assert_false(line_skip(&l, "prefixes"));
 	assert_true(line_skip(&l, "prefix ") && line_is(&l, "rest"));
 	assert_false(line_skip(&l, "rest and more"));

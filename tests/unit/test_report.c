@@ -135,6 +135,11 @@ static void equal_details_have_other_digests_with_another_salt(void **state)
 	AUTO(buf) detail = buf_new(REPORT_MAX, &err);
 	assert_int_equal(report_encode(&s->r, report, detail, &err), 0);
 	assert_memory_not_equal(before, s->r.detail, 32);
+	/* so it is not that of the first report, though of the same drill */
+	struct report r;
+	assert_int_equal(report_decode(&r, s->report->bytes, s->report->len, &err), 0);
+	assert_int_equal(report_add_detail(&r, detail->bytes, detail->len, &err), ERR_CORRUPT);
+	report_clear(&r);
 }
 
 static void a_detail_of_another_report_is_refused(void **state)

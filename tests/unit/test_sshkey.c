@@ -26,8 +26,9 @@ static int set_up(void **state)
 	struct sshsig s;
 	(void)state;
 	if (crypto_start() != 0 || !scratch_make(dir) ||
-	    shell(dir, "ssh-keygen -q -t ed25519 -N '' -C '' -f key && ssh-keygen -q -t rsa -N '' -C '' -f rsa "
-	               "&& printf message >m && ssh-keygen -q -Y sign -n ns -f key m") != 0)
+	    shell(dir, "ssh-keygen -q -t ed25519 -N '' -C '' -f key && "
+	               "ssh-keygen -q -t rsa -N '' -C '' -f rsa && printf message >m && "
+	               "ssh-keygen -q -Y sign -n ns -f key m") != 0)
 		return -1;
 	AUTO(buf) b = buf_new(SSHSIG_MAX, &err);
 	AUTO(buf) line = buf_new(sizeof key_text - 1, &err);
@@ -75,8 +76,9 @@ static void a_key_is_written_as_ssh_keygen_writes_it(void **state)
 static void who_may_sign_when_is_what_ssh_keygen_says(void **state)
 {
 	static const char *const options[] = {
-		"", "namespaces=\"ns\" ", "namespaces=\"git,ns\" ", "namespaces=\"ns2\" ", "namespaces=\"n\" ",
-		"valid-after=\"20260301Z\" ", "valid-after=\"202603011200Z\" ", "valid-after=\"20260301120001Z\" ",
+		"", "namespaces=\"ns\" ", "namespaces=\"git,ns\" ", "namespaces=\"ns2\" ",
+		"namespaces=\"n\" ", "valid-after=\"20260301Z\" ", "valid-after=\"202603011200Z\" ",
+		"valid-after=\"20260301120001Z\" ",
 		"valid-before=\"20260301Z\" ", "valid-before=\"20260301120000Z\" ",
 		"valid-before=\"20260301115959Z\" ", "valid-after=\"20260101Z\",valid-before=\"20260401Z\" ",
 		"namespaces=\"ns\",valid-after=\"20260302Z\" ",
@@ -114,6 +116,14 @@ static void a_key_that_is_not_listed_is_nobodys(void **state)
 	snprintf(list, sizeof list, "you %s", buf_text(rsa, &err));
 	assert_int_equal(ask(list, "ns", NOON, who, &err), ERR_KEY);
 	assert_int_equal(ask("", "ns", NOON, who, &err), ERR_KEY);
+	/* nor is it that of somebody else with a key of the same kind */
+	struct sshkey other = key;
+	other.pk[0] ^= 1;
+	AUTO(buf) line = buf_new(1000, &err);
+	assert_int_equal(buf_printf(line, &err, "you "), 0);
+	assert_int_equal(sshkey_encode_line(&other, line, &err), 0);
+	snprintf(list, sizeof list, "%s\n", buf_text(line, &err));
+	assert_int_equal(ask(list, "ns", NOON, who, &err), ERR_KEY);
 	/* and a key of a kind that is not known does no harm */
 	snprintf(list, sizeof list, "you %sme %s\n", buf_text(rsa, &err), key_text);
 	assert_int_equal(ask(list, "ns", NOON, who, &err), 0);
@@ -134,9 +144,12 @@ static void what_could_be_read_in_two_ways_is_refused(void **state)
 {
 	static const char *const before[] = {
 		"me,you ", "m* ", "\"me\" ", "me namespaces=\"n*\" ", "me namespaces=\"ns ",
-		"me valid-after=\"20260301\" ", "me valid-after=\"20260230Z\" ", "me valid-after=\"20260301T12Z\" ",
-		"me valid-after=\"99999999Z\" ", "me cert-authority ", "me cert-authority,namespaces=\"ns\" ",
-		"me no-touch-required=\"1\" ", "me namespaces=\"ns\",namespaces=\"x\" ", "me namespaces=\"ns\", ",
+		"me valid-after=\"20260301\" ", "me valid-after=\"20260230Z\" ",
+		"me valid-after=\"202603012400Z\" ", "me valid-after=\"20260301120060Z\" ",
+		"me valid-after=\"20260301T12Z\" ", "me valid-after=\"99999999Z\" ",
+		"me cert-authority ", "me cert-authority,namespaces=\"ns\" ",
+		"me no-touch-required=\"1\" ", "me namespaces=\"ns\",namespaces=\"x\" ",
+		"me namespaces=\"ns\", ",
 		"me ssh-rsa ",
 	};
 	(void)state;

@@ -29,6 +29,7 @@
 #include "format/head.h"
 #include "format/names.h"
 #include "format/pack.h"
+#include "sample_evidence.h"
 #include "sample_vault.h"
 #include "vault/extents.h"
 #include "vault/heads.h"
@@ -689,6 +690,74 @@ static void local_state(void **state)
 	scratch_remove(dir);
 }
 
+/* ---- evidence of drills ---- */
+
+struct drilled {
+	struct sample_evidence s;
+	struct evidence_folder *folder;
+	char dir[SCRATCH_MAX + 20];
+};
+
+static int write_documents(void *arg, struct err *err)
+{
+	struct sample_evidence *s = &((struct drilled *)arg)->s;
+	buf_clear(s->report_json);
+	buf_clear(s->detail_json);
+	buf_clear(s->detail);
+	return sample_documents(s, err);
+}
+
+static int read_documents(void *arg, struct err *err)
+{
+	const struct sample_evidence *s = &((struct drilled *)arg)->s;
+	struct report r;
+	int rc = report_decode(&r, s->report_json->bytes, s->report_json->len, err);
+	if (rc == 0)
+		rc = report_add_detail(&r, s->detail_json->bytes, s->detail_json->len, err);
+	report_clear(&r);
+	return rc;
+}
+
+static int write_evidence(void *arg, struct err *err)
+{
+	struct drilled *d = arg;
+	scratch_remove(d->dir);
+	int rc = evidence_write(d->dir, &d->s.in, err);
+	assert_int_equal(access(d->dir, F_OK), rc == 0 ? 0 : -1);
+	return rc;
+}
+
+static int judge_evidence(void *arg, struct err *err)
+{
+	struct drilled *d = arg;
+	struct evidence_result r;
+	int rc = evidence_judge(d->folder, d->folder, &r, err);
+	assert_true(rc != 0 || r.sound);
+	return rc;
+}
+
+static void evidence(void **state)
+{
+	(void)state;
+	struct err err;
+	struct drilled d;
+	assert_int_equal(sample_evidence_new(&d.s, &err), 0);
+	snprintf(d.dir, sizeof d.dir, "%s/evidence", d.s.dir);
+	torture("report_encode", write_documents, &d, 20);
+	torture("report_decode", read_documents, &d, 20);
+	assert_int_equal(sample_log(&d.s, &err), 0);
+	sample_inputs(&d.s);
+	d.s.in.approval = d.s.in.signers = d.s.in.timestamp = d.s.in.tsa_ca =
+		(struct evidence_bytes){ NULL, 0 };
+	d.s.in.approved_s = 0;
+	torture("evidence_write", write_evidence, &d, 50);
+	d.folder = evidence_folder_read(d.dir, &err);
+	assert_non_null(d.folder);
+	torture("evidence_judge", judge_evidence, &d, 20);
+	evidence_folder_free(d.folder);
+	sample_evidence_end(&d.s);
+}
+
 int main(void)
 {
 	crypto_start();
@@ -702,6 +771,7 @@ int main(void)
 		cmocka_unit_test(vaults),
 		cmocka_unit_test(a_vault_of_files),
 		cmocka_unit_test(local_state),
+		cmocka_unit_test(evidence),
 	};
 	return cmocka_run_group_tests_name("torture", tests, NULL, NULL);
 }
