@@ -2,6 +2,8 @@
  * A log of one's own: appended to, killed at every change of a file, set back, copied, verified.
  *
  * wrap: open64 write pwrite64 rename unlink unlinkat ftruncate64 mkdir
+ *
+ *   HOLDFAST_TEST_ENTRIES=N   entries of the log that is timed (20000)
  */
 #include "ledger_make.h"
 
@@ -218,8 +220,8 @@ static void save_log(struct lab_names *names, struct buf ***bytes)
 	*bytes = calloc(names->n + 1, sizeof **bytes);
 	for (size_t i = 0; i < names->n; i++) {
 		(*bytes)[i] = buf_new(LAB_OBJECT_MAX, &err);
-		assert_int_equal(storage_get_all(vault_storage(lab.reader), names->names[i], (*bytes)[i], &err),
-		                 0);
+		int rc = storage_get_all(vault_storage(lab.reader), names->names[i], (*bytes)[i], &err);
+		assert_int_equal(rc, 0);
 	}
 }
 
@@ -358,6 +360,71 @@ static void a_machine_without_a_key_keeps_no_ledger(void **state)
 	assert_int_equal(ledger_write(lab.reader, &e, &err), ERR_KEY);
 }
 
+/* ---- size ---- */
+
+static double seconds(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Nights of a machine with twelve stores; `told` of them have something that must be decoded. */
+static void append_nights(uint64_t n, bool told)
+{
+	enum { BATCH = 2000 };
+	uint8_t covers[12][16] = { { 1 } };
+	struct entry_item item = { .did = DID_FAIL, .number = 4 };
+	struct entry *batch = calloc(BATCH, sizeof *batch);
+	AUTO(ledger) l = ledger_open(lab.writer, &err);
+	assert_non_null(l);
+	for (size_t i = 0; i < BATCH; i++)
+		batch[i] = (struct entry){ .kind = ENTRY_RUN, .time_s = 1700000000 + i, .stores = 12,
+		                           .unchanged = 12, .covers = covers, .n_covers = 12,
+		                           .items = &item, .n_items = told };
+	for (uint64_t done = 0; done < n; done += BATCH)
+		if (ledger_append(l, batch, n - done < BATCH ? n - done : BATCH, &err) != 0)
+			fail_msg("%s", err.msg);
+	free(batch);
+}
+
+static void time_log(uint64_t n, bool told)
+{
+	double best = 1e9;
+	append_nights(n, told);
+	for (int i = 0; i < 20; i++) {
+		double began = seconds();
+		append_nights(1, told);
+		double took = seconds() - began;
+		best = took < best ? took : best;
+	}
+	double began = seconds();
+	struct verdict v = verify(lab.reader);
+	print_message("%s: one append %.1f ms, verify of %llu entries %.2f s\n",
+	              told ? "every entry decoded" : "nothing to decode", best * 1e3,
+	              (unsigned long long)v.found.entries, seconds() - began);
+	assert_int_equal(v.found.entries, n + 20);
+	assert_string_equal(v.text, "");
+}
+
+static uint64_t entries_wanted(void)
+{
+	const char *n = getenv("HOLDFAST_TEST_ENTRIES");
+	return n ? strtoull(n, NULL, 10) : 20000;
+}
+
+static void a_long_log_is_appended_to_and_verified_in_time(void **state)
+{
+	(void)state;
+	time_log(entries_wanted(), false);
+}
+
+static void a_long_log_whose_entries_all_count_is_verified_in_time(void **state)
+{
+	(void)state;
+	time_log(entries_wanted(), true);
+}
+
 #define FRESH(test, scheme) cmocka_unit_test_setup_teardown(test, begin_##scheme, end)
 
 int main(void)
@@ -377,6 +444,8 @@ int main(void)
 		FRESH(what_one_log_saw_of_another_holds_without_any_memory, memory),
 		FRESH(a_checkpoint_by_another_key_is_no_checkpoint, memory),
 		FRESH(a_machine_without_a_key_keeps_no_ledger, memory),
+		FRESH(a_long_log_is_appended_to_and_verified_in_time, file),
+		FRESH(a_long_log_whose_entries_all_count_is_verified_in_time, file),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
