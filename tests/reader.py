@@ -328,7 +328,8 @@ class Store:
         writer = self.vault.keys.get(self.writer)
         need(writer, object_name, "is by nobody the charter knows")
         need(268 + 64 <= len(data) <= 1024 and data[:8] == b"HFSKEY1\0", object_name, "is not a key")
-        need(signed_by(writer["record"], "hf1.storekey", data[:-64], data[-64:]), object_name, "has a bad signature")
+        need(any(signed_by(pk, "hf1.storekey", data[:-64], data[-64:]) for pk in (writer["record"], self.vault.root)),
+             object_name, "has a bad signature")
         place = self.vault.id + bytes.fromhex(self.writer + self.store) + struct.pack("<I", epoch)
         need(data[8:60] == place, object_name, "belongs to another place")
         size, = struct.unpack_from("<I", data, 224)

@@ -11,6 +11,7 @@
 #include "cli/output.h"
 #include "cli/stores.h"
 #include "cli/terminal.h"
+#include "cli/text.h"
 #include "holdfast/err.h"
 #include "holdfast/grant.h"
 #include "holdfast/vault.h"
@@ -112,8 +113,10 @@ static void name_stores(const struct cli *cli, const struct stores *list)
 {
 	if (cli->options.json || cli->options.quiet)
 		return;
-	for (size_t i = 0; i < list->n && i < NAMED_MAX; i++)
-		printf("  %s\n", list->entries[i].label);
+	for (size_t i = 0; i < list->n && i < NAMED_MAX; i++) {
+		char safe[4 * sizeof list->entries[i].label];
+		printf("  %s\n", text_escape(safe, sizeof safe, list->entries[i].label));
+	}
 	if (list->n > NAMED_MAX)
 		printf("  and %zu more\n", list->n - NAMED_MAX);
 }

@@ -111,6 +111,12 @@ int key_list(struct cli *cli, struct err *err)
 
 /* ---- show ---- */
 
+static void print_label(const struct store_entry *e)
+{
+	char safe[4 * sizeof e->label];
+	printf("  %s\n", text_escape(safe, sizeof safe, e->label));
+}
+
 static int print_stores(const struct listing *l, const struct enrol_machine *m)
 {
 	if (grant_covers_all(l->cli->vault, m->name))
@@ -120,26 +126,32 @@ static int print_stores(const struct listing *l, const struct enrol_machine *m)
 	printf("can read\n");
 	for (size_t i = 0; i < l->stores->n; i++)
 		if (grant_covers(l->cli->vault, m->name, &l->stores->entries[i].info))
-			printf("  %s\n", l->stores->entries[i].label);
+			print_label(&l->stores->entries[i]);
 	return 0;
 }
 
 static int print_machine(const struct listing *l, const struct enrol_machine *m, struct err *err)
 {
 	char roles[ROLES_TEXT_MAX], when[TEXT_MAX], request[ENROL_REQUEST_MAX];
-	printf("name         %s%s\nroles        %s\nfingerprint  %s\nkey id       %s\n", m->name,
-	       m->self ? " (this machine)" : "", roles_text(roles, m->roles), m->fingerprint, m->id);
+	char name[4 * ENROL_NAME_MAX], by[4 * ENROL_NAME_MAX];
+	text_escape(by, sizeof by, m->by);
+	printf("name         %s%s\nroles        %s\nfingerprint  %s\nkey id       %s\n",
+	       text_escape(name, sizeof name, m->name), m->self ? " (this machine)" : "",
+	       roles_text(roles, m->roles), m->fingerprint, m->id);
 	if (m->enrolled_s)
-		printf("enrolled     %s by %s\n", text_time(when, (int64_t)m->enrolled_s), m->by);
+		printf("enrolled     %s by %s\n", text_time(when, (int64_t)m->enrolled_s), by);
 	printf("record key   %s\nlog key      %s\nreport key   %s\nbox key      %s\n", m->record, m->log,
 	       m->report, m->box);
 	if (m->enrolled_s) {
 		print_stores(l, m);
 		return 0;
 	}
-	if (enrol_pending(l->cli->vault, request, err) != 0)
+	if (enrol_pending(l->cli->vault, request, err) == 0)
+		printf("waits        holdfast key accept %s\n", request);
+	else if (err->code == ERR_ABSENT)
+		printf("waits        'holdfast key recover' was cut short: repeat it\n");
+	else
 		return err->code;
-	printf("waits        holdfast key accept %s\n", request);
 	return 0;
 }
 

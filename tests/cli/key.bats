@@ -305,6 +305,15 @@ print(hashlib.blake2b(bytes.fromhex(sys.argv[1]), digest_size=16, person=b"hf1.k
 	run -1 hf key show nobody
 }
 
+@test "the reader written from FORMAT.md reads a vault with several machines and grants" {
+	two_stores
+	enrol drill1 drill
+	with_pass key grant -q drill1 crm
+	hf backup -q
+	run -0 python3 "$BATS_TEST_DIRNAME/../reader.py" --vault "$V" --passphrase-file "$T/pass" restore crm 1 --to "$T/out"
+	cmp "$T/out/crm.db" "$T/crm.db"
+}
+
 @test "a key file from before there were requests, and old vaults, work as ever" {
 	crm_vault
 	# init's key file ends in 80 bytes of zeros and the checksum, as it always did

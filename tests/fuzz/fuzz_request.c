@@ -33,7 +33,8 @@ static void check(const struct request *r)
 {
 	uint8_t id[16];
 	charter_key_id(id, r->key.record);
-	if (!request_name_ok(r->key.name) || !r->key.roles || memcmp(id, r->key.id, 16) != 0 || r->key.has_psk)
+	if (!request_name_ok(r->key.name) || !r->key.roles || memcmp(id, r->key.id, 16) != 0 ||
+	    r->key.has_psk)
 		abort();
 }
 

@@ -538,7 +538,8 @@ static void add_raw_grant(const struct sample *s, const char *signer, const uint
 	if (writer)
 		snprintf(by, sizeof by, ",\"writer\":\"%s\"", hex_encode(id, writer, 16));
 	snprintf(json, sizeof json,
-	         "{\"kind\":\"grant\",\"n\":4,\"prev\":\"%s\",\"signer\":\"%s\",%s\"time\":9,\"to\":\"%s\"%s}",
+	         "{\"kind\":\"grant\",\"n\":4,\"prev\":\"%s\",\"signer\":\"%s\",%s\"time\":9,"
+	         "\"to\":\"%s\"%s}",
 	         link_to_last(s, link), signer, more, hex_encode(to, s->writer.id, 16), by);
 	add_line(s->chain, json, sk);
 }

@@ -156,6 +156,7 @@ static void names_that_are_none_leave_no_key(void **state)
 	char request[ENROL_REQUEST_MAX];
 	assert_int_equal(enrol_request(p->m.vault, p->m.keys, ROLE_DRILL, "a b", request, &again, &err),
 	                 ERR_INVALID);
+	assert_string_not_equal(err.hint, "");
 	machine_open(&p->m);
 	assert_null(vault_keyfile(p->m.vault));
 }
@@ -280,6 +281,42 @@ static void two_who_accept_at_once_both_succeed(void **state)
 	machine_drop(&other);
 }
 
+struct race {
+	struct place *p;
+	const char *request;     /* that another admin's machine accepts meanwhile */
+	unsigned calls;
+};
+
+static int enter_late(const struct charter *c, struct buf *chain, void *arg, struct err *err)
+{
+	struct race *r = arg;
+	struct charter_key pub;
+	const struct keyfile *k = vault_keyfile(r->p->v.vault);
+	assert_int_equal(c->n, 2 + r->calls);
+	if (r->calls++ == 0) {
+		AUTO(vault) quicker = vault_open(&r->p->v.options, err);
+		assert_int_equal(machine_accept(quicker, r->request, err), 0);
+	}
+	AUTO(keyfile) late = keyfile_new(k->vault, k->root, k->recovery, k->psk->bytes, ROLE_WRITER, "late",
+	                                 &pub, err);
+	return charter_append_enroll(chain, &pub, 1, k->id, k->record_sk->bytes, err);
+}
+
+/* Between the look at the charter and the put. */
+static void who_is_slower_looks_again(void **state)
+{
+	struct place *p = *state;
+	struct err err;
+	char request[ENROL_REQUEST_MAX];
+	struct race r = { .p = p, .request = request };
+	machine_ask(&p->m, ROLE_DRILL, "drill1", request);
+	must(vault_append_entry(p->v.vault, enter_late, &r, &err));
+	assert_int_equal(r.calls, 2);
+	assert_int_equal(vault_charter(p->v.vault)->n, 4);
+	assert_non_null(charter_find_name(vault_charter(p->v.vault), "drill1"));
+	assert_non_null(charter_find_name(vault_charter(p->v.vault), "late"));
+}
+
 static void junk_in_the_way_is_named(void **state)
 {
 	struct place *p = *state;
@@ -319,6 +356,8 @@ static void nothing_is_appended_to_another_history(void **state)
 	must(storage_put(vault_storage(p->v.vault), "charter/00000004", two->bytes, two->len, BACKEND_NEW,
 	                 &err));
 	assert_int_equal(machine_accept(p->v.vault, request, &err), ERR_FORK);
+	struct backend_object o;
+	assert_int_equal(storage_stat(vault_storage(p->v.vault), "charter/00000005", &o, &err), ERR_ABSENT);
 	/* and nobody who knows the first history opens the second */
 	AUTO(vault) again = vault_open(&p->v.options, &err);
 	assert_null(again);
@@ -416,6 +455,7 @@ int main(void)
 		TEST(a_request_of_another_vault_is_refused),
 		TEST(a_machine_that_was_shown_a_false_vault_is_not_enrolled),
 		TEST(two_who_accept_at_once_both_succeed),
+		TEST(who_is_slower_looks_again),
 		TEST(junk_in_the_way_is_named),
 		TEST(nothing_is_appended_to_another_history),
 		TEST(a_lost_writer_is_replaced),

@@ -201,6 +201,7 @@ static void signed_nonsense_is_refused(void **state)
 		{ 49, 0 },            /* no role at all */
 		{ 50, 1 },            /* a role that is none */
 		{ 213, 0 },           /* a name that ends before the rest does */
+		{ 213, 3 },           /* the same, where what is left is a good name */
 		{ 213, 200 },
 		{ 214, '-' }, { 214, ' ' }, { 215, 0 }, { 215, ':' }, { 215, '\n' },
 	};

@@ -29,6 +29,8 @@
 #include "format/head.h"
 #include "format/names.h"
 #include "format/pack.h"
+#include "holdfast/enrol.h"
+#include "holdfast/grant.h"
 #include "sample_evidence.h"
 #include "sample_vault.h"
 #include "vault/extents.h"
@@ -430,6 +432,34 @@ static int newest_epoch(void *arg, struct err *err)
 	return vault_newest_epoch(v->vault, store, 1, &epoch, pk, &whole, &granted, err);
 }
 
+/* Each attempt asks anew: one that failed may have been stored. */
+static int accept_request(void *arg, struct err *err)
+{
+	static unsigned asked;
+	struct sample_vault *v = arg;
+	struct request r;
+	struct charter_key pub;
+	char name[20], text[REQUEST_TEXT_MAX];
+	const struct keyfile *mine = vault_keyfile(v->vault);
+	snprintf(name, sizeof name, "drill%u", ++asked);
+	AUTO(keyfile) k = keyfile_new(mine->vault, mine->root, mine->recovery, NULL, ROLE_DRILL, name, &pub,
+	                              err);
+	if (!k || keyfile_request(k, &r, err) != 0 ||
+	    request_encode(&r, k->record_sk->bytes, text, err) != 0)
+		return err->code;
+	return enrol_accept(v->vault, text, strlen(text), err);
+}
+
+static int grant_crm(void *arg, struct err *err)
+{
+	struct sample_vault *v = arg;
+	struct grant_store crm;
+	struct grant_result r;
+	memcpy(crm.writer, vault_keyfile(v->vault)->id, 16);
+	vault_store_id(v->vault, "crm", crm.store);
+	return grant_stores(v->vault, vault_charter(v->vault)->keys[1].name, &crm, 1, false, &r, err);
+}
+
 static int open_epoch(void *arg, struct err *err)
 {
 	struct sample_vault *v = arg;
@@ -539,9 +569,12 @@ static void vaults(void **state)
 	torture("vault_init", make_vault, &v, 50);
 	torture("vault_open", open_vault, &v, 50);
 	sample_open(&v);
+	vault_keep_root(v.vault);
 	torture("vault_unlock", unlock_vault, &v, 5);
 	torture("vault_make_epoch", make_epoch, &v, 5);
 	torture("vault_newest_epoch", newest_epoch, &v, 2);
+	torture("enrol_accept", accept_request, &v, 20);
+	torture("grant_stores", grant_crm, &v, 10);
 	torture("vault_open_epoch", open_epoch, &v, 2);
 	torture("vault_stores", list_stores, &v, 3);
 	torture("keyring", make_keyring, &v, 2);
