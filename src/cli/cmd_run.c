@@ -114,9 +114,13 @@ static void carry_out_all(struct duty_run *r)
 		rc = outcomes_of_vault(r->outcomes, vault_id_text(r->cli->vault), r->cli->url, &why);
 	for (const struct duty *const *d = duties; rc == 0 && *d && !*stop_flag(); d++)
 		rc = (*d)->carry_out(r, &why);
-	if (rc != 0)
-		r->vault = why;
 	live_clear();
+	if (rc == 0)
+		return;
+	/* a plan of which nothing was done must not be reported as done */
+	plan_free(TAKE(r->plan));
+	r->report.plan = NULL;
+	r->vault = why;
 }
 
 static enum exit_code exit_of(const struct duty_run *r)
@@ -260,10 +264,11 @@ static int run_idle(struct duty_run *r, struct err *err)
 
 /* ---- ready to run ---- */
 
-static int dry_run(struct duty_run *r)
+static int dry_run(struct duty_run *r, struct err *err)
 {
 	for (const struct duty *const *d = duties; *d; d++)
-		(*d)->tell(r);
+		if ((*d)->tell(r, err) != 0)
+			return err->code;
 	return EXIT_DONE;
 }
 
@@ -279,7 +284,7 @@ static int with_memory(struct duty_run *r, struct err *err)
 		return err->code;
 	if (!any_due(r))
 		return run_idle(r, err);
-	return r->cli->options.dry_run ? dry_run(r) : run_due(r, err);
+	return r->cli->options.dry_run ? dry_run(r, err) : run_due(r, err);
 }
 
 static int with_log(struct duty_run *r, struct err *err)
@@ -309,6 +314,7 @@ static int run_locked(struct cli *cli, struct err *err)
 {
 	struct duty_run r = { .cli = cli };
 	backup_report_begin(&r.report);
+	r.report.catch_up = true;
 	struct run_holder holder;
 	IO_AUTO_FD lock = cli->options.dry_run ? -1
 	                                       : run_lock_take(cli->state, r.report.began_s, &holder, err);

@@ -34,8 +34,8 @@ struct duty {
 	const char *name;
 	/* Is anything due, by configuration and memory alone? Nothing is printed, no vault is asked. */
 	bool (*is_due)(struct duty_run *r);
-	/* Say what is due, for a dry run: one line each on standard output. */
-	void (*tell)(struct duty_run *r);
+	/* Say what is due, for a dry run: one line each on standard output, or one JSON object. */
+	int (*tell)(struct duty_run *r, struct err *err);
 	/* Do it; the vault is open. ERR_* only for what leaves no sense in going on. */
 	int (*carry_out)(struct duty_run *r, struct err *err);
 	/* Remember what became of it, also where the vault could not be opened. ERR_NOMEM. */

@@ -10,6 +10,7 @@
 #include "cli/duty.h"
 #include "cli/logger.h"
 #include "cli/outcomes.h"
+#include "cli/output.h"
 #include "cli/plan.h"
 #include "cli/stores.h"
 #include "cli/text.h"
@@ -50,19 +51,33 @@ static bool is_due(struct duty_run *r)
 	return false;
 }
 
-static void tell(struct duty_run *r)
+static int tell_one(const struct duty_run *r, const char *name, int64_t good_s, struct err *err)
+{
+	char safe[4 * VAULT_NAME_MAX], day[TEXT_MAX];
+	if (r->cli->options.json) {
+		json_t *j = json_pack("{s:s, s:o}", "due", "backup", "store", output_json_text(name));
+		if (j && good_s)
+			json_object_set_new(j, "last_good", json_integer((json_int_t)good_s));
+		return output_json(j, err);
+	}
+	printf("backup  %s%s%s\n", text_escape(safe, sizeof safe, name),
+	       good_s ? ", last good " : ", for the first time",
+	       good_s ? text_day(day, good_s, r->report.began_s) : "");
+	return 0;
+}
+
+static int tell(struct duty_run *r, struct err *err)
 {
 	for (size_t i = 0; i < r->cli->config->n; i++) {
 		const struct config_section *s = &r->cli->config->sections[i];
-		char safe[4 * 200], day[TEXT_MAX];
 		struct outcome last;
 		if (!section_is_due(r, r->outcomes, s))
 			continue;
 		outcome_of(r->outcomes, s, &last);
-		text_escape(safe, sizeof safe, is_fleet(s) ? s->name : config_store_name(s));
-		printf("backup  %s%s%s\n", safe, last.good_s ? ", last good " : ", for the first time",
-		       last.good_s ? text_day(day, last.good_s, r->report.began_s) : "");
+		if (tell_one(r, is_fleet(s) ? s->name : config_store_name(s), last.good_s, err) != 0)
+			return err->code;
 	}
+	return 0;
 }
 
 /* ---- backing up ---- */

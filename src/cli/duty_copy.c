@@ -7,9 +7,11 @@
 #include "cli/duty.h"
 #include "cli/logger.h"
 #include "cli/outcomes.h"
+#include "cli/output.h"
 #include "cli/plan.h"
 #include "cli/text.h"
 #include "holdfast/err.h"
+#include "holdfast/vault.h"
 
 static bool is_late(const struct duty_run *r, const struct config_section *place)
 {
@@ -25,15 +27,21 @@ static bool is_due(struct duty_run *r)
 	return false;
 }
 
-static void tell(struct duty_run *r)
+static int tell(struct duty_run *r, struct err *err)
 {
 	for (size_t i = 0; i < r->cli->config->n; i++) {
-		char safe[4 * 200];
+		char safe[4 * VAULT_NAME_MAX];
 		const struct config_section *place = &r->cli->config->sections[i];
-		if (is_late(r, place))
+		if (!is_late(r, place))
+			continue;
+		if (!r->cli->options.json)
 			printf("copy    to vault %s, which is late\n",
 			       text_escape(safe, sizeof safe, place->name));
+		else if (output_json(json_pack("{s:s, s:o}", "due", "copy", "vault",
+		                               output_json_text(place->name)), err) != 0)
+			return err->code;
 	}
+	return 0;
 }
 
 static int carry_out(struct duty_run *r, struct err *err)
@@ -58,10 +66,10 @@ static int note(const struct duty_run *r, struct outcomes *o, struct err *err)
 	return backup_job_note_copies(&r->report, o, err);
 }
 
-static int add(struct duty_run *r, const struct err *why, const char *more, struct err *err)
+static int add(struct duty_run *r, const char *fact, const char *more, const char *next, struct err *err)
 {
 	return run_summary_add(r->summary, &(struct run_line){
-		.kind = RUN_NOTE, .object = "", .fact = why->msg, .more = more, .next = why->hint,
+		.kind = RUN_NOTE, .object = "", .fact = fact, .more = more, .next = next,
 	}, err);
 }
 
@@ -69,23 +77,25 @@ static int sum_up_copy(struct duty_run *r, const struct backup_copy *c, struct e
 {
 	struct outcome o;
 	struct err why = c->err;
-	char more[200] = "", day[TEXT_MAX];
-	if (why.code == ERR_NONE && c->sum.problems == 0)
+	char more[200] = "", day[TEXT_MAX], next[300];
+	bool damaged = why.code == ERR_NONE && c->sum.problems > 0;
+	if (why.code == ERR_NONE && !damaged)
 		return 0;
-	if (why.code == ERR_NONE) {
+	if (damaged)
 		err_set(&why, ERR_CORRUPT, "copy to vault %.100s: damaged objects were left out", c->to);
-		err_hint(&why, "holdfast check; then holdfast copy --to %.100s", c->to);
-	}
 	outcomes_get(r->outcomes, "copy", c->to, &o);
 	if (o.good_s)
 		snprintf(more, sizeof more, "the last good copy is of %s",
 		         text_day(day, o.good_s, r->report.began_s));
-	return add(r, &why, more, err);
+	snprintf(next, sizeof next, "%sholdfast copy --to %.100s", damaged ? "holdfast check; then " : "",
+	         c->to);
+	return add(r, why.msg, more, next, err);
 }
 
 static int sum_up(struct duty_run *r, struct err *err)
 {
-	if (r->report.copies_failed && add(r, &r->report.copies_error, "", err) != 0)
+	const struct err *all = &r->report.copies_error;
+	if (r->report.copies_failed && add(r, all->msg, "", all->hint, err) != 0)
 		return err->code;
 	for (size_t i = 0; i < r->report.n_copies; i++)
 		if (sum_up_copy(r, &r->report.copies[i], err) != 0)

@@ -118,6 +118,18 @@ static int put_head(const char *description, struct buf *out, struct err *err)
 	                  "[Unit]\nDescription=%s\nDocumentation=man:holdfast(1)\n", UNITS_MARK, description);
 }
 
+static int put_variable(const char *name, const char *value, struct buf *out, struct err *err)
+{
+	char *pair = NULL;
+	if (asprintf(&pair, "%s=%s", name, value) < 0)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	int rc = buf_printf(out, err, "Environment=");
+	if (rc == 0)
+		rc = units_word(out, pair, false, err);
+	free(pair);
+	return rc == 0 ? buf_printf(out, err, "\n") : rc;
+}
+
 /* What holds for any program that has no business with the kernel. */
 static const char modest[] =
 	"LockPersonality=yes\n"
@@ -221,8 +233,8 @@ int units_service(const struct units *u, struct buf *out, struct err *err)
 		return err->code;
 	/* variables for credentials, such as AWS_PROFILE */
 	if (!u->options.user &&
-	    (buf_printf(out, err, "EnvironmentFile=-/etc/default/holdfast\nEnvironment=") != 0 ||
-	     buf_printf(out, err, "HOME=%s\n", u->home) != 0))
+	    (buf_printf(out, err, "EnvironmentFile=-/etc/default/holdfast\n") != 0 ||
+	     put_variable("HOME", u->home, out, err) != 0))
 		return err->code;
 	if (buf_printf(out, err, "Nice=10\nIOSchedulingClass=best-effort\nIOSchedulingPriority=7\n\n") != 0)
 		return err->code;
@@ -248,13 +260,10 @@ int units_mail(const struct units *u, struct buf *out, struct err *err)
 {
 	const char *to = u->mail ? u->mail : "root";
 	if (put_head("Holdfast: mail about a run that failed", out, err) != 0 ||
-	    buf_printf(out, err, "ConditionFileIsExecutable=/usr/sbin/sendmail\n\n[Service]\nType=oneshot\n"
-	               "Environment=") != 0 || buf_printf(out, err, "\"MAIL_TO=") != 0)
+	    buf_printf(out, err, "ConditionFileIsExecutable=/usr/sbin/sendmail\n\n[Service]\n"
+	                         "Type=oneshot\n") != 0 || put_variable("MAIL_TO", to, out, err) != 0)
 		return err->code;
-	for (const char *p = to; *p; p++)
-		if ((*p == '%' && buf_append(out, "%", 1, err) != 0) || buf_append(out, p, 1, err) != 0)
-			return err->code;
-	return buf_printf(out, err, "\"\n"
+	return buf_printf(out, err,
 		"ExecStart=/bin/sh -c '{ "
 		"printf \"To: %%%%s\\\\nSubject: holdfast run on %%%%s: exit %%%%s\\\\n"
 		"Auto-Submitted: auto-generated\\\\nContent-Type: text/plain; charset=utf-8\\\\n\\\\n\" "

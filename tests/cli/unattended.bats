@@ -86,7 +86,13 @@ print(*[json.loads(line)["path"] for line in open(sys.argv[1])])' "$T/web/log"; 
 	[ "${lines[2]}" = "                nothing was backed up; last good Sat 21 Nov 02:15" ]
 	run -10 at '2026-11-23 02:15:00' run -q
 	[[ $output == *"nothing was backed up; second night; last good Sat 21 Nov 02:15"* ]]
+	# a machine without its key can do nothing either
 	mv "$T/away" "$V"
+	mv "$T/keys" "$T/keys-away"
+	run -12 at '2026-11-23 02:30:00' run -q
+	[[ ${lines[0]} == *": FAILED, nothing was backed up" ]]
+	[ "$(at '2026-11-23 02:31:00' log --json | tail -n 1 | json stores)" = '[]' ]
+	mv "$T/keys-away" "$T/keys"
 	run -0 at '2026-11-23 03:15:00' run -q
 	run -0 at '2026-11-24 02:15:00' run -q
 }
@@ -130,6 +136,9 @@ print(*[json.loads(line)["path"] for line in open(sys.argv[1])])' "$T/web/log"; 
 	database "$T/tenants/b.db" 3
 	run -0 at '2026-11-21 02:16:00' run
 	[[ ${lines[0]} == *": 2 stores good" ]]   # b, and crm's next turn
+	at '2026-11-22 23:00:00' run -n --json >"$T/due"
+	[ "$(wc -l <"$T/due")" -eq 1 ]
+	[ "$(json store <"$T/due")" = crm ]
 	run -0 at '2026-11-22 23:00:00' run -n
 	[ "$output" = "backup  crm, last good Sat 21 Nov 02:16" ]
 	run -0 at '2026-11-21 02:17:00' schedule
@@ -144,20 +153,23 @@ print(*[json.loads(line)["path"] for line in open(sys.argv[1])])' "$T/web/log"; 
 	mkdir "$T/second"
 	echo 'in the way' >"$T/second/file"
 	run -4 --separate-stderr at '2026-11-21 02:15:00' run -q
-	[[ $output == *"NOTE    copy to vault second: "* ]]
+	[[ $output == *"NOTE    copy to vault second: "*"        next: holdfast copy --to second"* ]]
 	rm -r "$T/second"
+	# a backup by hand copies what it made, and leaves it to the next run to make up for the rest
+	at '2026-11-21 02:59:00' backup -q crm
 	run -0 at '2026-11-21 03:00:00' run -n
 	[ "$output" = "copy    to vault second, which is late" ]
 	run -0 at '2026-11-21 03:00:00' run
 	[[ ${lines[0]} == *": no backup was due" ]]
 	run -0 at '2026-11-21 03:01:00' status -q
+	diff -r "$V" "$T/second"
 	run -0 at '2026-11-21 04:00:00' run
 	[[ $output == "nothing is due; "* ]]
 }
 
 @test "never two at once: the second says who runs; with -q it does not before a day has passed" {
 	new_vault
-	printf '[store slow]\ntype = command\ncommand = sh -c "echo dump; touch %s/begun; exec sleep 900"\n' "$T" >>"$CONF"
+	printf '[store slow]\ntype = command\ncommand = sh -c "touch %s/begun; while head -c 300000 /dev/zero; do sleep 0.2; done"\n' "$T" >>"$CONF"
 	"$HOLDFAST" -c "$CONF" run -q 3>&- &
 	pid=$!
 	until [ -e "$T/begun" ]; do sleep 0.1; done

@@ -98,6 +98,19 @@ static void sizes_and_times_are_short(void **state)
 	assert_string_equal(text_percent(out, 61, 1000), "6.1 %");
 }
 
+static void days_are_named_as_people_do(void **state)
+{
+	(void)state;
+	char out[TEXT_MAX];
+	setenv("TZ", "Asia/Shanghai", 1);
+	tzset();
+	assert_string_equal(text_day(out, NOW - 3600, NOW), "today 20:45");
+	/* another day there, though the same one in UTC */
+	assert_string_equal(text_day(out, NOW - 22 * 3600, NOW), "Sat 22 Nov 23:45");
+	assert_string_equal(text_day(out, NOW + 3 * 3600, NOW), "Mon 24 Nov 00:45");
+	assert_string_equal(text_day(out, NOW - (int64_t)365 * 86400, NOW), "23 Nov 2024 21:45");
+}
+
 static void names_cannot_write_to_the_terminal(void **state)
 {
 	(void)state;
@@ -137,6 +150,7 @@ int main(void)
 		cmocka_unit_test(moments_are_local_unless_they_say_otherwise),
 		cmocka_unit_test(what_is_no_moment_is_refused),
 		cmocka_unit_test(sizes_and_times_are_short),
+		cmocka_unit_test(days_are_named_as_people_do),
 		cmocka_unit_test(names_cannot_write_to_the_terminal),
 		cmocka_unit_test(columns_are_those_of_a_terminal),
 		cmocka_unit_test(the_nearest_word_is_near),
