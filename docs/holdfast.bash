@@ -41,6 +41,7 @@ _holdfast_options()
 	status) echo "$common --prometheus" ;;
 	rescue) echo "$common --to --as-of" ;;
 	key) echo "$common --role --name --yes --all --dry-run" ;;
+	drill) echo "$common --due --to --keys --ticket --text --by --close" ;;
 	snapshots | ls | diff | stats) echo "$common --as-of" ;;
 	*) echo "$common" ;;
 	esac
@@ -48,7 +49,7 @@ _holdfast_options()
 
 _holdfast()
 {
-	local commands='init add backup run schedule snapshots ls restore dump diff check copy stats log rescue status ledger vault key version help'
+	local commands='init add backup run schedule snapshots ls restore dump diff check copy stats log rescue status drill ledger vault key version help'
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word
 	COMPREPLY=()
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -101,6 +102,12 @@ _holdfast()
 		:
 	elif [[ $command == vault ]]; then
 		mapfile -t COMPREPLY < <(compgen -W 'test' -- "$cur")
+	elif [[ $command == drill && $prev == drill ]]; then
+		mapfile -t COMPREPLY < <(compgen -W 'run plan list show verify keys finding' -- "$cur")
+	elif [[ $command == drill && ($prev == run || $prev == plan) ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_holdfast_sections drill) $(_holdfast_sections store)" -- "$cur")
+	elif [[ $command == drill ]]; then
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 	elif [[ $command == key && $prev == key ]]; then
 		mapfile -t COMPREPLY < <(compgen -W 'enroll accept grant list show recover' -- "$cur")
 	elif [[ $command == add ]]; then

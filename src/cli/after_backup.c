@@ -31,14 +31,14 @@ bool after_backup_is_late(const struct outcomes *o, const struct config_section 
 /* Which stores go there: none, those of this run, or all. */
 enum extent { NOTHING, THIS_RUN, ALL };
 
-static enum extent extent_of(const struct cli *cli, const struct outcomes *late,
-                             const struct config_section *place, bool backed_up)
+static enum extent extent_of(const struct cli *cli, const struct backup_report *r,
+                             const struct outcomes *late, const struct config_section *place)
 {
 	if (!after_backup_is_wanted(cli, place))
 		return NOTHING;
-	if (late && after_backup_is_late(late, place))
+	if (r->catch_up && late && after_backup_is_late(late, place))
 		return ALL;
-	return backed_up ? THIS_RUN : NOTHING;
+	return r->plan->n > 0 ? THIS_RUN : NOTHING;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -127,16 +127,17 @@ static int copy_all(struct cli *cli, struct backup_report *r, const struct outco
 	struct stores done = { list->entries, n_done };
 	for (size_t i = 0; i < cli->config->n && !*stop_flag(); i++) {
 		const struct config_section *s = &cli->config->sections[i];
-		enum extent extent = extent_of(cli, late, s, n_done > 0);
-		if (extent == NOTHING || list->n == 0)
+		enum extent extent = extent_of(cli, r, late, s);
+		const struct stores *stores = extent == ALL ? list : &done;
+		if (extent == NOTHING || stores->n == 0)
 			continue;
 		struct backup_copy *grown = reallocarray(r->copies, r->n_copies + 1, sizeof *grown);
 		if (!grown)
 			return err_set(err, ERR_NOMEM, "out of memory");
 		r->copies = grown;
-		if (copy_to(cli, s, extent == ALL ? list : &done, &grown[r->n_copies], err) != 0)
+		if (copy_to(cli, s, stores, &grown[r->n_copies], err) != 0)
 			return err->code;
-		r->n_copies++;
+		grown[r->n_copies++].partial = extent != ALL && late && after_backup_is_late(late, s);
 	}
 	return 0;
 }
@@ -145,7 +146,7 @@ static bool any_to_do(const struct cli *cli, const struct backup_report *r,
                       const struct outcomes *late)
 {
 	for (size_t i = 0; i < cli->config->n; i++)
-		if (extent_of(cli, late, &cli->config->sections[i], r->plan->n > 0) != NOTHING)
+		if (extent_of(cli, r, late, &cli->config->sections[i]) != NOTHING)
 			return true;
 	return false;
 }

@@ -9,9 +9,10 @@ struct config_section;
 struct outcomes;
 
 /*
- * Copy the stores that were backed up into [vault] to each [vault NAME] with `copy = after-backup`; to
- * one that is late all stores of this machine. `late` (may be NULL) knows which are. A vault that is
- * away is no lost night: what befell each copy goes into r->copies. ERR_* if none could be begun.
+ * Copy the stores that were backed up into [vault] to each [vault NAME] with `copy = after-backup`;
+ * with r->catch_up all stores of this machine to one that is late. `late` (may be NULL) knows which
+ * are. A vault that is away is no lost night: what befell each copy goes into r->copies. ERR_* if
+ * none could be begun.
  */
 int after_backup(struct cli *cli, struct backup_report *r, const struct outcomes *late,
                  struct err *err);

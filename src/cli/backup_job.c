@@ -89,6 +89,9 @@ static int note_copy(const struct backup_report *r, const struct backup_copy *co
 	struct err failure = copy->err;
 	if (failure.code == ERR_NONE && copy->sum.problems)
 		err_set(&failure, ERR_CORRUPT, "damaged objects were left out");
+	/* what was missing before is missing still: it stays late */
+	if (failure.code == ERR_NONE && copy->partial)
+		return 0;
 	return note(o, "copy", copy->to, r, &DUE_DEFAULT, &failure, err);
 }
 

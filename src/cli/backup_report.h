@@ -21,6 +21,7 @@ struct backup_copy {
 	struct err err;                  /* code not 0: not done, or not all of it */
 	struct copy_result sum;
 	uint64_t duration_ms;
+	bool partial;                    /* more than this was missing there */
 };
 
 struct backup_report {
@@ -34,6 +35,7 @@ struct backup_report {
 	int64_t began_s;
 	char id[RUN_ID_MAX];             /* of the run, for the log */
 	uint64_t duration_ms;
+	bool catch_up;                   /* copy also what is missing from before */
 	bool dry_run, accepted;          /* accepted: vanished files are gone on purpose */
 	enum exit_code exit;
 };

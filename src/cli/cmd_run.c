@@ -314,6 +314,7 @@ static int run_locked(struct cli *cli, struct err *err)
 {
 	struct duty_run r = { .cli = cli };
 	backup_report_begin(&r.report);
+	r.report.catch_up = true;
 	struct run_holder holder;
 	IO_AUTO_FD lock = cli->options.dry_run ? -1
 	                                       : run_lock_take(cli->state, r.report.began_s, &holder, err);

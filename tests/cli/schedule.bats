@@ -133,7 +133,7 @@ MAIL=etc/systemd/system/holdfast-mail.service
 	run -0 hf schedule install --cron --root "$T/root"
 	file=$T/root/etc/cron.d/holdfast
 	[ "$(stat -c %a "$file")" = 644 ]
-	grep -qE "^15 2 \* \* \* root '.*holdfast' -c '$CONF' run -q$" "$file"
+	grep -qE "^15 2 \* \* \* root '[^']+' -c '$CONF' run -q$" "$file"
 	grep -qE "^30 22 \* \* 1,2,3,4,5 root " "$file"
 	grep -qE "^@reboot root sleep 120 && " "$file"
 	run -2 hf schedule install --cron --delay 5m --root "$T/root"

@@ -155,11 +155,14 @@ print(*[json.loads(line)["path"] for line in open(sys.argv[1])])' "$T/web/log"; 
 	run -4 --separate-stderr at '2026-11-21 02:15:00' run -q
 	[[ $output == *"NOTE    copy to vault second: "*"        next: holdfast copy --to second"* ]]
 	rm -r "$T/second"
+	# a backup by hand copies what it made, and leaves it to the next run to make up for the rest
+	at '2026-11-21 02:59:00' backup -q crm
 	run -0 at '2026-11-21 03:00:00' run -n
 	[ "$output" = "copy    to vault second, which is late" ]
 	run -0 at '2026-11-21 03:00:00' run
 	[[ ${lines[0]} == *": no backup was due" ]]
 	run -0 at '2026-11-21 03:01:00' status -q
+	diff -r "$V" "$T/second"
 	run -0 at '2026-11-21 04:00:00' run
 	[[ $output == "nothing is due; "* ]]
 }
