@@ -137,13 +137,16 @@ struct evidence_folder *evidence_folder_read(const char *dir, struct err *err)
 
 /* ---- writing ---- */
 
+/* With what a killed writer left between two files' names. */
 static void remove_folder(const char *dir)
 {
-	char path[PATH_MAX];
-	struct err ignored;
-	for (unsigned i = 0; i < EVIDENCE_FILES; i++)
-		if (join(path, dir, known[i].name, &ignored) == 0)
-			unlink(path);
+	DIR *d = opendir(dir);
+	if (!d)
+		return;
+	for (const struct dirent *e; (e = readdir(d)) != NULL;)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			unlinkat(dirfd(d), e->d_name, 0);
+	closedir(d);
 	rmdir(dir);
 }
 

@@ -432,22 +432,27 @@ static int newest_epoch(void *arg, struct err *err)
 	return vault_newest_epoch(v->vault, store, 1, &epoch, pk, &whole, &granted, err);
 }
 
-/* Each attempt asks anew: one that failed may have been stored. */
-static int accept_request(void *arg, struct err *err)
+static char request[REQUEST_TEXT_MAX];
+
+static void make_request(const struct sample_vault *v)
 {
-	static unsigned asked;
-	struct sample_vault *v = arg;
+	struct err err;
 	struct request r;
 	struct charter_key pub;
-	char name[20], text[REQUEST_TEXT_MAX];
 	const struct keyfile *mine = vault_keyfile(v->vault);
-	snprintf(name, sizeof name, "drill%u", ++asked);
-	AUTO(keyfile) k = keyfile_new(mine->vault, mine->root, mine->recovery, NULL, ROLE_DRILL, name, &pub,
-	                              err);
-	if (!k || keyfile_request(k, &r, err) != 0 ||
-	    request_encode(&r, k->record_sk->bytes, text, err) != 0)
-		return err->code;
-	return enrol_accept(v->vault, text, strlen(text), err);
+	AUTO(keyfile) k = keyfile_new(mine->vault, mine->root, mine->recovery, NULL, ROLE_DRILL, "drill1",
+	                              &pub, &err);
+	assert_non_null(k);
+	assert_int_equal(keyfile_request(k, &r, &err), 0);
+	assert_int_equal(request_encode(&r, k->record_sk->bytes, request, &err), 0);
+}
+
+/* One that failed may have been stored; to ask anew each time would make the charter grow without end. */
+static int accept_request(void *arg, struct err *err)
+{
+	struct sample_vault *v = arg;
+	int rc = enrol_accept(v->vault, request, strlen(request), err);
+	return rc == ERR_EXISTS && !fired ? 0 : rc;
 }
 
 static int grant_crm(void *arg, struct err *err)
@@ -457,7 +462,7 @@ static int grant_crm(void *arg, struct err *err)
 	struct grant_result r;
 	memcpy(crm.writer, vault_keyfile(v->vault)->id, 16);
 	vault_store_id(v->vault, "crm", crm.store);
-	return grant_stores(v->vault, vault_charter(v->vault)->keys[1].name, &crm, 1, false, &r, err);
+	return grant_stores(v->vault, "drill1", &crm, 1, false, &r, err);
 }
 
 static int open_epoch(void *arg, struct err *err)
@@ -573,6 +578,7 @@ static void vaults(void **state)
 	torture("vault_unlock", unlock_vault, &v, 5);
 	torture("vault_make_epoch", make_epoch, &v, 5);
 	torture("vault_newest_epoch", newest_epoch, &v, 2);
+	make_request(&v);
 	torture("enrol_accept", accept_request, &v, 20);
 	torture("grant_stores", grant_crm, &v, 10);
 	torture("vault_open_epoch", open_epoch, &v, 2);
