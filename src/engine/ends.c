@@ -7,13 +7,16 @@
 #include "format/pack.h"
 #include "holdfast/err.h"
 
-enum { THREADS = 8, SLOTS = 24 };
+enum { THREADS = 16, SLOTS = 24 };
+
+/* Header and tail are asked for apart, so that a pack costs one round trip. */
+enum end { HEADER, TAIL, ENDS };
 
 enum slot_state { FREE, WANTED, LOADING, READY, FAILED };
 
 struct slot {
 	uint32_t pack;
-	enum slot_state state;
+	enum slot_state state[ENDS];   /* both FREE, or none */
 	size_t tail_len;
 	uint8_t header[PACK_HEADER_BYTES];
 	uint8_t *tail;
@@ -23,7 +26,8 @@ struct ends {
 	pieces_read *read;
 	void *arg;
 	const struct head_pack *list;
-	uint32_t n, last;            /* the pack that was wanted last, for the direction */
+	uint32_t n, last;            /* the pack that was wanted last, for the direction; n: none yet */
+	bool down;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	pthread_t threads[THREADS];
@@ -45,6 +49,7 @@ struct ends *ends_new(pieces_read *read, void *arg, const struct head_pack *list
 	e->arg = arg;
 	e->list = list;
 	e->n = n;
+	e->last = n;
 	for (unsigned i = 0; i < SLOTS; i++)
 		e->slots[i].tail = tails + (size_t)i * ENDS_TAIL_BYTES;
 	pthread_mutex_init(&e->lock, NULL);
@@ -70,22 +75,22 @@ void ends_free(struct ends *e)
 
 /* ---- reading ---- */
 
-static bool load(struct ends *e, struct slot *s)
+static bool load(struct ends *e, struct slot *s, enum end which)
 {
 	struct err ignored;
-	size_t len, size = e->list[s->pack].size;
-	s->tail_len = size < ENDS_TAIL_BYTES ? size : ENDS_TAIL_BYTES;
-	return e->read(e->arg, s->pack, 0, s->header, sizeof s->header, &len, &ignored) == 0 &&
-	       len == sizeof s->header &&
-	       e->read(e->arg, s->pack, size - s->tail_len, s->tail, s->tail_len, &len, &ignored) == 0 &&
-	       len == s->tail_len;
+	size_t size = e->list[s->pack].size, got;
+	size_t len = which == HEADER ? sizeof s->header : s->tail_len;
+	uint8_t *to = which == HEADER ? s->header : s->tail;
+	return e->read(e->arg, s->pack, which == HEADER ? 0 : size - len, to, len, &got, &ignored) == 0 &&
+	       got == len;
 }
 
-static struct slot *find(struct ends *e, enum slot_state state)
+static struct slot *find_wanted(struct ends *e, enum end *which)
 {
 	for (unsigned i = 0; i < SLOTS; i++)
-		if (e->slots[i].state == state)
-			return &e->slots[i];
+		for (*which = HEADER; *which < ENDS; ++*which)
+			if (e->slots[i].state[*which] == WANTED)
+				return &e->slots[i];
 	return NULL;
 }
 
@@ -94,16 +99,17 @@ static void *work(void *arg)
 	struct ends *e = arg;
 	pthread_mutex_lock(&e->lock);
 	while (!e->ending) {
-		struct slot *s = find(e, WANTED);
+		enum end which;
+		struct slot *s = find_wanted(e, &which);
 		if (!s) {
 			pthread_cond_wait(&e->changed, &e->lock);
 			continue;
 		}
-		s->state = LOADING;
+		s->state[which] = LOADING;
 		pthread_mutex_unlock(&e->lock);
-		bool good = load(e, s);
+		bool good = load(e, s, which);
 		pthread_mutex_lock(&e->lock);
-		s->state = good ? READY : FAILED;
+		s->state[which] = good ? READY : FAILED;
 		pthread_cond_broadcast(&e->changed);
 	}
 	pthread_mutex_unlock(&e->lock);
@@ -112,10 +118,25 @@ static void *work(void *arg)
 
 /* ---- asking; with the lock held ---- */
 
+static bool is_free(const struct slot *s)
+{
+	return s->state[HEADER] == FREE;
+}
+
+static bool is_loading(const struct slot *s)
+{
+	return s->state[HEADER] == LOADING || s->state[TAIL] == LOADING;
+}
+
+static void set_state(struct slot *s, enum slot_state state)
+{
+	s->state[HEADER] = s->state[TAIL] = state;
+}
+
 static struct slot *slot_of(struct ends *e, uint32_t pack)
 {
 	for (unsigned i = 0; i < SLOTS; i++)
-		if (e->slots[i].state != FREE && e->slots[i].pack == pack)
+		if (!is_free(&e->slots[i]) && e->slots[i].pack == pack)
 			return &e->slots[i];
 	return NULL;
 }
@@ -123,10 +144,14 @@ static struct slot *slot_of(struct ends *e, uint32_t pack)
 /* A free one, or one whose pack lies outside of [low, high] and was never taken. */
 static struct slot *make_room(struct ends *e, uint32_t low, uint32_t high)
 {
-	struct slot *s = find(e, FREE);
-	for (unsigned i = 0; !s && i < SLOTS; i++)
-		if (e->slots[i].state != LOADING && (e->slots[i].pack < low || e->slots[i].pack > high))
-			s = &e->slots[i];
+	struct slot *s = NULL;
+	for (unsigned i = 0; i < SLOTS; i++) {
+		struct slot *at = &e->slots[i];
+		if (is_free(at))
+			return at;
+		if (!s && !is_loading(at) && (at->pack < low || at->pack > high))
+			s = at;
+	}
 	return s;
 }
 
@@ -134,50 +159,62 @@ static void want(struct ends *e, uint32_t pack, uint32_t low, uint32_t high)
 {
 	struct slot *s = slot_of(e, pack) ? NULL : make_room(e, low, high);
 	if (s) {
+		size_t size = e->list[pack].size;
 		s->pack = pack;
-		s->state = WANTED;
+		s->tail_len = size < ENDS_TAIL_BYTES ? size : ENDS_TAIL_BYTES;
+		set_state(s, WANTED);
 	}
+}
+
+/* A pack is asked for twice, for both its ends: that is no turn, which would ask for what was taken. */
+static void note_direction(struct ends *e, uint32_t pack)
+{
+	if (e->last == e->n)
+		e->down = pack == e->n - 1;
+	else if (pack != e->last)
+		e->down = pack < e->last;
+	e->last = pack;
 }
 
 static void want_on(struct ends *e, uint32_t pack)
 {
-	bool down = pack < e->last || pack == e->n - 1;
 	uint32_t reach = SLOTS - 1;
-	uint32_t low = down ? (pack > reach ? pack - reach : 0) : pack;
-	uint32_t high = down ? pack : (e->n - 1 - pack > reach ? pack + reach : e->n - 1);
-	e->last = pack;
+	note_direction(e, pack);
+	uint32_t low = e->down ? (pack > reach ? pack - reach : 0) : pack;
+	uint32_t high = e->down ? pack : (e->n - 1 - pack > reach ? pack + reach : e->n - 1);
 	for (uint32_t i = 0; i <= high - low; i++)
-		want(e, down ? high - i : low + i, low, high);
+		want(e, e->down ? high - i : low + i, low, high);
 	pthread_cond_broadcast(&e->changed);
-	while (e->n_threads < THREADS && e->n_threads <= high - low &&
+	while (e->n_threads < THREADS && e->n_threads < ENDS * (high - low + 1) &&
 	       pthread_create(&e->threads[e->n_threads], NULL, work, e) == 0)
 		e->n_threads++;
 }
 
-static bool take(struct ends *e, uint32_t pack, bool tail, uint8_t *out, size_t len)
+static bool take(struct ends *e, uint32_t pack, enum end which, uint8_t *out, size_t len)
 {
 	pthread_mutex_lock(&e->lock);
 	want_on(e, pack);
 	struct slot *s = slot_of(e, pack);
-	while (s && e->n_threads > 0 && s->pack == pack && (s->state == WANTED || s->state == LOADING))
+	while (s && e->n_threads > 0 && s->pack == pack &&
+	       (s->state[which] == WANTED || s->state[which] == LOADING))
 		pthread_cond_wait(&e->changed, &e->lock);
-	bool good = s && s->pack == pack && s->state == READY &&
-	            len <= (tail ? s->tail_len : sizeof s->header);
+	bool good = s && s->pack == pack && s->state[which] == READY &&
+	            len <= (which == TAIL ? s->tail_len : sizeof s->header);
 	if (good)
-		memcpy(out, tail ? s->tail + s->tail_len - len : s->header, len);
+		memcpy(out, which == TAIL ? s->tail + s->tail_len - len : s->header, len);
 	/* a header is followed by its tail; what is damaged is not to be given again */
-	if (s && s->pack == pack && (tail || !good) && s->state != LOADING)
-		s->state = FREE;
+	if (s && s->pack == pack && (which == TAIL || !good) && !is_loading(s))
+		set_state(s, FREE);
 	pthread_mutex_unlock(&e->lock);
 	return good;
 }
 
 bool ends_header(struct ends *e, uint32_t pack, uint8_t *out, size_t len)
 {
-	return take(e, pack, false, out, len);
+	return take(e, pack, HEADER, out, len);
 }
 
 bool ends_tail(struct ends *e, uint32_t pack, uint8_t *out, size_t len)
 {
-	return take(e, pack, true, out, len);
+	return take(e, pack, TAIL, out, len);
 }

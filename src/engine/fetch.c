@@ -5,7 +5,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <zstd.h>
 
 #include "base/buf.h"
@@ -15,29 +14,20 @@
 #include "engine/keyring.h"
 #include "engine/meter.h"
 #include "engine/pieces.h"
+#include "engine/whole.h"
 #include "format/names.h"
 #include "holdfast/err.h"
 #include "vault/storage.h"
 #include "vault/vault.h"
 
-enum {
-	WHOLE_MAX = 3,               /* packs in memory */
-	TAIL_READ = ENDS_TAIL_BYTES,
-};
-
-enum whole_state { NOT_WHOLE, PLANNED, LOADING, LOADED };
+enum { TAIL_READ = ENDS_TAIL_BYTES };
 
 struct pack_entry {
 	struct pack_trailer *trailer;      /* runs may have been dropped */
 	bool has_runs;
 	struct pack_header header;
 	struct pack_key key;
-	enum whole_state state;
-	uint8_t *memory;
 	atomic_uint copy;                  /* goes up when another copy of the object is read */
-	unsigned memory_copy;              /* of which copy the memory is */
-	uint64_t left;                     /* units announced and not yet consumed */
-	unsigned users;
 };
 
 struct fetch {
@@ -49,21 +39,11 @@ struct fetch {
 	uint32_t n;
 	struct meter *meter;
 	pthread_mutex_t lock;
-	pthread_cond_t changed;
 	pthread_mutex_t healing;           /* around the search for another copy */
+	struct whole *whole;
 	struct pieces *pieces;
 	struct ends *ends;                 /* NULL where asking ahead saves nothing */
 	atomic_uint_least64_t bytes;
-	/* the threads that read ahead */
-	pthread_t ahead[WHOLE_MAX];
-	unsigned running;
-	bool ending;
-	uint32_t *order;
-	uint32_t order_n, order_at, resident;
-	uint8_t *spare[WHOLE_MAX];         /* memory of packs that are done with: clearing pages costs */
-	unsigned n_spare;
-	struct err why;                    /* of a whole pack that failed */
-	uint32_t broken;
 };
 
 struct fetch_worker {
@@ -75,24 +55,28 @@ enum { SEALED_MAX = PACK_FRAME_PLAIN_MAX + (64 << 10) };
 
 static int get(void *arg, uint32_t pack, uint64_t offset, void *out, size_t cap, size_t *len,
                struct err *err);
+static int get_good(void *arg, uint32_t pack, uint64_t offset, void *out, size_t cap,
+                    unsigned *copy, struct err *err);
 
 /* ---- handles ---- */
+
+static bool make_parts(struct fetch *f, struct err *err)
+{
+	bool remote = vault_storage(f->vault)->remote;
+	f->packs = calloc(f->n + 1u, sizeof *f->packs);
+	f->pieces = pieces_new(get, f, err);
+	f->whole = whole_new(get_good, f, f->list, f->n, remote, err);
+	if (remote && f->n > 1)
+		f->ends = ends_new(get, f, f->list, f->n);
+	return f->packs && f->pieces && f->whole;
+}
 
 struct fetch *fetch_new(const struct vault *v, struct keyring *keys, const uint8_t writer[16],
                         const uint8_t store[16], const struct head_pack *packs, uint32_t n,
                         struct meter *meter, struct err *err)
 {
 	struct fetch *f = calloc(1, sizeof *f);
-	if (f) {
-		f->packs = calloc(n + 1u, sizeof *f->packs);
-		f->pieces = pieces_new(get, f, err);
-	}
-	if (!f || !f->packs || !f->pieces) {
-		if (f) {
-			free(f->packs);
-			pieces_free(f->pieces);
-		}
-		free(f);
+	if (!f) {
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
@@ -105,52 +89,27 @@ struct fetch *fetch_new(const struct vault *v, struct keyring *keys, const uint8
 	memcpy(f->store, store, 16);
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_mutex_init(&f->healing, NULL);
-	pthread_cond_init(&f->changed, NULL);
-	if (vault_storage(v)->remote && n > 1)
-		f->ends = ends_new(get, f, packs, n);
-	return f;
-}
-
-static void stop_ahead(struct fetch *f)
-{
-	pthread_mutex_lock(&f->lock);
-	f->ending = true;
-	pthread_cond_broadcast(&f->changed);
-	pthread_mutex_unlock(&f->lock);
-	while (f->running > 0)
-		pthread_join(f->ahead[--f->running], NULL);
-	f->ending = false;
-}
-
-static void drop_memory(struct fetch *f, struct pack_entry *p)
-{
-	if (p->memory) {
-		f->spare[f->n_spare++] = p->memory;
-		f->resident--;
-	}
-	p->memory = NULL;
-	p->state = NOT_WHOLE;
+	if (make_parts(f, err))
+		return f;
+	fetch_free(f);
+	err_set(err, ERR_NOMEM, "out of memory");
+	return NULL;
 }
 
 void fetch_free(struct fetch *f)
 {
 	if (!f)
 		return;
-	stop_ahead(f);
+	whole_free(f->whole);
 	ends_free(f->ends);
-	for (uint32_t i = 0; i < f->n; i++) {
-		drop_memory(f, &f->packs[i]);
+	for (uint32_t i = 0; f->packs && i < f->n; i++)
 		pack_trailer_free(f->packs[i].trailer);
-	}
-	while (f->n_spare > 0)
-		munmap(f->spare[--f->n_spare], PACK_BYTES);
+	if (f->packs)
+		sodium_memzero(f->packs, (f->n + 1u) * sizeof *f->packs);
+	free(f->packs);
 	pieces_free(f->pieces);
 	pthread_mutex_destroy(&f->healing);
 	pthread_mutex_destroy(&f->lock);
-	pthread_cond_destroy(&f->changed);
-	sodium_memzero(f->packs, (f->n + 1u) * sizeof *f->packs);
-	free(f->packs);
-	free(f->order);
 	free(f);
 }
 
@@ -211,17 +170,6 @@ static int get(void *arg, uint32_t pack, uint64_t offset, void *out, size_t cap,
 
 /* ---- other copies ---- */
 
-static uint8_t *map_memory(size_t len, struct err *err)
-{
-	void *m = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (m == MAP_FAILED) {
-		err_set(err, ERR_NOMEM, "out of memory");
-		return NULL;
-	}
-	madvise(m, len, MADV_HUGEPAGE);
-	return m;
-}
-
 /* One whose hash is what the snapshot says: what is seen of a wrong one need not be wrong. */
 static bool find_copy(struct fetch *f, uint32_t pack, const struct err *damage)
 {
@@ -231,12 +179,11 @@ static bool find_copy(struct fetch *f, uint32_t pack, const struct err *damage)
 	bool good = false;
 	names_pack(name, f->writer, f->store, f->list[pack].id);
 	while (!good && vault_other_copy(f->vault, name, &why)) {
-		if (!memory && !(memory = map_memory(PACK_BYTES, &why)))
+		if (!memory && !(memory = whole_map(&why)))
 			break;
 		good = fetch_verify(f, pack, memory, &why) == 0;
 	}
-	if (memory)
-		munmap(memory, PACK_BYTES);
+	whole_unmap(memory);
 	return good;
 }
 
@@ -345,161 +292,47 @@ void fetch_drop_runs(struct fetch *f, uint32_t pack)
 
 /* ---- whole packs ---- */
 
-
-static int read_whole(struct fetch *f, uint32_t pack, uint8_t *memory, struct err *err)
+/* len bytes from offset on, or as many as there must be of them. */
+static int get_part(struct fetch *f, uint32_t pack, uint64_t offset, void *out, size_t cap,
+                    struct err *err)
 {
-	size_t len = 0;
-	if (get(f, pack, 0, memory, PACK_BYTES, &len, err) != 0)
+	size_t len = 0, must = f->list[pack].size - (size_t)offset;
+	if (get(f, pack, offset, out, cap, &len, err) != 0)
 		return name_error(f, pack, err);
-	if (len == f->list[pack].size)
+	if (len == (must < cap ? must : cap))
 		return 0;
 	err_set(err, ERR_CORRUPT, "is shorter or longer than its snapshot says");
 	return name_error(f, pack, err);
 }
 
-/* *copy: which copy of the object it came from. */
-static int read_good(struct fetch *f, uint32_t pack, uint8_t *memory, unsigned *copy,
-                     struct err *err)
+/* From another copy where this one cannot be read. */
+static int get_good(void *arg, uint32_t pack, uint64_t offset, void *out, size_t cap,
+                    unsigned *copy, struct err *err)
 {
+	struct fetch *f = arg;
 	int rc;
 	do {
 		*copy = f->packs[pack].copy;
-		rc = read_whole(f, pack, memory, err);
+		rc = get_part(f, pack, offset, out, cap, err);
 	} while (rc != 0 && heal(f, pack, *copy, err) == 0);
 	return rc;
-}
-
-/* Next planned pack, once there is room; UINT32_MAX at the end. Called with the lock held. */
-static uint32_t next_planned(struct fetch *f)
-{
-	while (!f->ending && f->resident >= WHOLE_MAX)
-		pthread_cond_wait(&f->changed, &f->lock);
-	while (!f->ending && f->order_at < f->order_n) {
-		uint32_t pack = f->order[f->order_at++];
-		if (f->packs[pack].left > 0 && f->packs[pack].state == PLANNED)
-			return pack;
-	}
-	return UINT32_MAX;
-}
-
-static void *read_ahead(void *arg)
-{
-	struct fetch *f = arg;
-	pthread_mutex_lock(&f->lock);
-	for (uint32_t pack; (pack = next_planned(f)) != UINT32_MAX;) {
-		struct pack_entry *p = &f->packs[pack];
-		struct err err = { 0 };
-		unsigned copy = 0;
-		p->state = LOADING;
-		f->resident++;
-		uint8_t *memory = f->n_spare ? f->spare[--f->n_spare] : NULL;
-		pthread_mutex_unlock(&f->lock);
-		if (!memory)
-			memory = map_memory(PACK_BYTES, &err);
-		int rc = memory ? read_good(f, pack, memory, &copy, &err) : err.code;
-		pthread_mutex_lock(&f->lock);
-		p->memory_copy = copy;
-		p->memory = memory;
-		p->state = LOADED;
-		if (rc != 0 && f->why.code == ERR_NONE) {
-			f->why = err;
-			f->broken = pack;
-		}
-		if (!memory)
-			f->resident--;
-		else if (p->left == 0)
-			drop_memory(f, p);
-		pthread_cond_broadcast(&f->changed);
-		if (rc != 0)
-			break;
-	}
-	pthread_mutex_unlock(&f->lock);
-	return NULL;
 }
 
 int fetch_plan(struct fetch *f, const uint32_t *packs, const uint64_t *units, uint32_t n,
                struct err *err)
 {
-	stop_ahead(f);
-	for (uint32_t i = 0; i < f->n; i++) {
-		drop_memory(f, &f->packs[i]);
-		f->packs[i].left = 0;
-	}
-	uint32_t *order = malloc((n + 1u) * sizeof *order);
-	if (!order)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	free(f->order);
-	f->order = order;
-	f->order_n = n;
-	f->order_at = 0;
-	for (uint32_t i = 0; i < n; i++) {
-		order[i] = packs[i];
-		f->packs[packs[i]].left = units[i];
-		f->packs[packs[i]].state = PLANNED;
-	}
-	/* one keeps a disk busy; a network wants more asked for at once */
-	unsigned threads = n == 0 ? 0 : vault_storage(f->vault)->remote ? WHOLE_MAX : 1;
-	while (f->running < threads &&
-	       pthread_create(&f->ahead[f->running], NULL, read_ahead, f) == 0)
-		f->running++;
-	if (f->running == 0)
-		for (uint32_t i = 0; i < n; i++)
-			f->packs[packs[i]].state = NOT_WHOLE;
-	return 0;
+	return whole_plan(f->whole, packs, units, n, err);
 }
 
 void fetch_consumed(struct fetch *f, uint32_t pack, uint64_t units)
 {
-	struct pack_entry *p = &f->packs[pack];
-	pthread_mutex_lock(&f->lock);
-	p->left = units < p->left ? p->left - units : 0;
-	if (p->left == 0 && p->state == LOADED && p->users == 0) {
-		drop_memory(f, p);
-		pthread_cond_broadcast(&f->changed);
-	}
-	pthread_mutex_unlock(&f->lock);
-}
-
-/*
- * The pack in memory, pinned, or NULL: then the caller reads pieces. Waits for a pack that is being
- * read, or that is next and has room; never for one whose turn depends on others being consumed.
- */
-static int pin_whole(struct fetch *f, uint32_t pack, uint8_t **memory, struct err *err)
-{
-	struct pack_entry *p = &f->packs[pack];
-	int rc = 0;
-	pthread_mutex_lock(&f->lock);
-	while (f->why.code == ERR_NONE &&
-	       (p->state == LOADING || (p->state == PLANNED && f->resident < WHOLE_MAX &&
-	                                f->order_at < f->order_n)))
-		pthread_cond_wait(&f->changed, &f->lock);
-	*memory = NULL;
-	if (f->why.code != ERR_NONE) {
-		*err = f->why;
-		rc = err->code;
-	} else if (p->state == LOADED) {
-		*memory = p->memory;
-		p->users++;
-	}
-	pthread_mutex_unlock(&f->lock);
-	return rc;
-}
-
-static void unpin_whole(struct fetch *f, uint32_t pack)
-{
-	struct pack_entry *p = &f->packs[pack];
-	pthread_mutex_lock(&f->lock);
-	if (--p->users == 0 && p->left == 0) {
-		drop_memory(f, p);
-		pthread_cond_broadcast(&f->changed);
-	}
-	pthread_mutex_unlock(&f->lock);
+	whole_consumed(f->whole, pack, units);
 }
 
 int fetch_verify(struct fetch *f, uint32_t pack, uint8_t *memory, struct err *err)
 {
 	uint8_t id[32];
-	if (read_whole(f, pack, memory, err) != 0)
+	if (get_part(f, pack, 0, memory, PACK_BYTES, err) != 0)
 		return err->code;
 	hash_plain(id, memory, f->list[pack].size);
 	if (memcmp(id, f->list[pack].id, 32) == 0)
@@ -512,7 +345,7 @@ int fetch_verify(struct fetch *f, uint32_t pack, uint8_t *memory, struct err *er
 int fetch_diagnose(struct fetch *f, struct err *err)
 {
 	struct err why = { 0 };
-	uint8_t *memory = map_memory(PACK_BYTES, &why);
+	uint8_t *memory = whole_map(&why);
 	for (uint32_t i = 0; memory && i < f->n; i++)
 		if (fetch_verify(f, i, memory, &why) != 0) {
 			char text[sizeof err->msg / 2];
@@ -520,8 +353,7 @@ int fetch_diagnose(struct fetch *f, struct err *err)
 			err_set(err, why.code, "%.250s; %s", why.msg, text);
 			break;
 		}
-	if (memory)
-		munmap(memory, PACK_BYTES);
+	whole_unmap(memory);
 	return err->code;
 }
 
@@ -565,15 +397,15 @@ static int read_frame(struct fetch *f, uint32_t pack, uint32_t frame, uint8_t *o
 	const struct pack_entry *p = &f->packs[pack];
 	uint32_t offset = p->trailer->frames[frame].offset;
 	for (;;) {
-		uint8_t *memory;
-		unsigned seen = p->copy;
-		if (pin_whole(f, pack, &memory, err) != 0)
+		const uint8_t *memory;
+		unsigned seen = p->copy, copy = 0;
+		if (whole_pin(f->whole, pack, &memory, &copy, err) != 0)
 			return err->code;
-		int rc = memory && p->memory_copy == seen
+		int rc = memory && copy == seen
 		           ? open_frame(f, pack, frame, memory + offset, out, w, err)
 		           : frame_from_pieces(f, pack, frame, out, w, err);
 		if (memory)
-			unpin_whole(f, pack);
+			whole_unpin(f->whole, pack);
 		if (rc == 0)
 			return 0;
 		if (heal(f, pack, seen, err) != 0)

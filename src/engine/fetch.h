@@ -1,7 +1,7 @@
 /*
  * fetch - frames of a list of packs, from whole packs kept in memory or from pieces of a fixed grid.
  *
- * Packs that `fetch_plan` announces as dense are read whole by a thread that runs ahead; they leave
+ * Packs that `fetch_plan` announces as dense are read whole by threads that run ahead; they leave
  * memory when all that was announced of them was consumed. Everything else is read in aligned pieces
  * of 512 KiB, so that requests show nothing of where frames lie. Messages name the pack's object.
  *

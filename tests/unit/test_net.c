@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -30,6 +31,7 @@ struct answer {
 	const char *text;      /* sent after the request was read */
 	bool hold;             /* then say nothing more, until the end */
 	bool reset;            /* RST instead of the orderly end */
+	bool until_next;       /* keep the connection, and reset it when more comes */
 };
 
 struct server {
@@ -82,7 +84,9 @@ static void answer(int fd, const struct answer *a)
 		server.held[server.n_held++] = fd;
 		return;
 	}
-	if (a->reset)
+	if (a->until_next)
+		(void)poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 5000);
+	if (a->reset || a->until_next)
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 	close(fd);
 }
@@ -96,6 +100,54 @@ static void *serve(void *arg)
 		server.served++;
 	}
 	return NULL;
+}
+
+/* ---- a server that answers many at once, and keeps their connections ---- */
+
+enum { MANY_MS = 150 };
+
+static struct {
+	atomic_uint inside, most;
+	atomic_bool in_two;    /* head and body in two writes, as who leaves Nagle on has them wait */
+} many;
+
+static void *answer_many(void *arg)
+{
+	static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+	char request[4096];
+	int fd = (int)(intptr_t)arg;
+	while (read(fd, request, sizeof request) > 0) {
+		unsigned n = atomic_fetch_add(&many.inside, 1) + 1;
+		for (unsigned most = atomic_load(&many.most);
+		     n > most && !atomic_compare_exchange_weak(&many.most, &most, n);)
+			;
+		if (!atomic_load(&many.in_two))
+			nanosleep(&(struct timespec){ .tv_nsec = MANY_MS * 1000000L }, NULL);
+		atomic_fetch_sub(&many.inside, 1);
+		if (write(fd, head, sizeof head - 1) < 0 || write(fd, "hello", 5) < 0)
+			break;
+	}
+	close(fd);
+	return NULL;
+}
+
+static void *serve_many(void *arg)
+{
+	pthread_t thread;
+	(void)arg;
+	for (int fd; (fd = accept(server.fd, NULL, NULL)) >= 0;)
+		if (pthread_create(&thread, NULL, answer_many, (void *)(intptr_t)fd) == 0)
+			pthread_detach(thread);
+	return NULL;
+}
+
+static void start_many(bool in_two)
+{
+	atomic_store(&many.inside, 0);
+	atomic_store(&many.most, 0);
+	atomic_store(&many.in_two, in_two);
+	server.n = 1;
+	assert_int_equal(pthread_create(&server.thread, NULL, serve_many, NULL), 0);
 }
 
 static int set_up(void **state)
@@ -254,6 +306,20 @@ static void a_peer_that_falls_silent_is_given_up_at_the_deadline(void **state)
 	net_call_end(&one.call);
 }
 
+static void a_peer_that_stays_busy_is_given_up_at_the_deadline(void **state)
+{
+	(void)state;
+	struct backend_options o = { .timeout_s = 2 };
+	struct one one;
+	AUTO(net) n = open_net(&o);
+	START({ .text = BUSY }, { .text = BUSY }, { .text = BUSY }, { .text = BUSY }, { .text = BUSY },
+	      { .text = BUSY }, { .text = BUSY }, { .text = HELLO });
+	assert_int_equal(get(n, &one), ERR_UNREACHABLE);
+	assert_in_range(one.call.attempts, 2, 6);
+	assert_non_null(strstr(one.err.msg, "answers 503"));
+	net_call_end(&one.call);
+}
+
 static void a_host_that_never_answered_is_tried_three_times(void **state)
 {
 	(void)state;
@@ -332,6 +398,32 @@ static void a_body_arrives_whole_also_the_second_time(void **state)
 	free(body);
 }
 
+/* libcurl itself sends it again, on a new connection, and has to be given the body anew. */
+static void a_body_arrives_whole_after_a_kept_connection_was_lost(void **state)
+{
+	(void)state;
+	enum { LEN = 3 << 20 };
+	struct backend_options o = { 0 };
+	struct one one;
+	struct net_call call;
+	struct err err;
+	char *body = malloc(LEN);
+	assert_non_null(body);
+	for (size_t i = 0; i < LEN; i++)
+		body[i] = (char)(i * 7 / 3);
+	AUTO(net) n = open_net(&o);
+	START({ .text = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", .until_next = true },
+	      { .text = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok" });
+	assert_int_equal(get(n, &one), 0);
+	net_call_end(&one.call);
+	assert_int_equal(put(n, &call, body, LEN, &err), 0);
+	assert_int_equal(call.status, 200);
+	assert_true(server.last_len > LEN);
+	assert_memory_equal(server.last + server.last_len - LEN, body, LEN);
+	net_call_end(&call);
+	free(body);
+}
+
 static void an_upload_keeps_to_its_limit(void **state)
 {
 	(void)state;
@@ -352,17 +444,121 @@ static void an_upload_keeps_to_its_limit(void **state)
 	free(body);
 }
 
-static void more_than_was_asked_for_is_not_fetched(void **state)
+static void a_download_keeps_to_its_limit(void **state)
+{
+	(void)state;
+	enum { LEN = 1 << 20 };
+	static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 1048576\r\nConnection: close\r\n\r\n";
+	struct backend_options o = { .limit_down = "512K" };
+	struct err err;
+	char *text = malloc(sizeof head + LEN), *out = malloc(LEN);
+	assert_true(text && out);
+	memcpy(text, head, sizeof head);
+	memset(text + sizeof head - 1, 'x', LEN);
+	text[sizeof head - 1 + LEN] = '\0';
+	AUTO(net) n = open_net(&o);
+	START({ .text = text });
+	struct net_call call = { .url = server.url, .method = "GET", .out = out, .cap = LEN };
+	double begun = seconds();
+	assert_int_equal(net_do(n, &call, &err), 0);
+	double took = seconds() - begun;
+	assert_int_equal(call.len, LEN);
+	if (took < 1.3 || took > 4)
+		fail_msg("1 MiB at 512 KiB/s took %.2f s", took);
+	net_call_end(&call);
+	free(text);
+	free(out);
+}
+
+/* ---- many at once ---- */
+
+enum { CALLERS = 10 };
+
+static void *get_much(void *arg)
+{
+	struct net_call call = { .url = server.url, .method = "GET", .out = malloc(NET_BULK_BYTES),
+		                 .cap = NET_BULK_BYTES };
+	struct err err;
+	int rc = call.out ? net_do(arg, &call, &err) : ERR_NOMEM;
+	free(call.out);
+	net_call_end(&call);
+	return (void *)(intptr_t)rc;
+}
+
+static void get_much_at_once(struct net *n)
+{
+	pthread_t threads[CALLERS];
+	void *rc;
+	for (unsigned i = 0; i < CALLERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, get_much, n), 0);
+	for (unsigned i = 0; i < CALLERS; i++) {
+		pthread_join(threads[i], &rc);
+		assert_null(rc);
+	}
+}
+
+static void large_calls_keep_to_the_number_of_connections(void **state)
+{
+	(void)state;
+	struct backend_options o = { .connections = 3 };
+	AUTO(net) n = open_net(&o);
+	start_many(false);
+	get_much_at_once(n);
+	assert_int_equal(many.most, 3);
+}
+
+static void without_a_number_large_calls_begin_with_four(void **state)
 {
 	(void)state;
 	struct backend_options o = { 0 };
+	AUTO(net) n = open_net(&o);
+	start_many(false);
+	get_much_at_once(n);
+	assert_in_range(many.most, 4, 8);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+/* Linux holds acknowledgements back for 40 ms. */
+static void a_head_is_acknowledged_before_its_body_comes(void **state)
+{
+	(void)state;
+	enum { TIMES = 21 };
+	double took[TIMES];
+	struct backend_options o = { 0 };
 	struct one one;
 	AUTO(net) n = open_net(&o);
-	START({ .text = HELLO });
+	start_many(true);
+	for (unsigned i = 0; i < TIMES; i++) {
+		double begun = seconds();
+		assert_int_equal(get(n, &one), 0);
+		took[i] = seconds() - begun;
+		assert_hello(&one);
+		net_call_end(&one.call);
+	}
+	qsort(took, TIMES, sizeof *took, by_value);
+	if (took[TIMES / 2] > 0.03)
+		fail_msg("half of the answers took more than %.0f ms", took[TIMES / 2] * 1000);
+}
+
+static void more_than_was_asked_for_is_not_fetched(void **state)
+{
+	(void)state;
+	struct backend_options o = { .stall_timeout_s = 1, .timeout_s = 2 };
+	struct one one;
+	AUTO(net) n = open_net(&o);
+	/* the rest never comes */
+	START({ .text = "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhello", .hold = true });
 	memset(&one, 0, sizeof one);
 	one.call = (struct net_call){ .url = server.url, .method = "GET", .out = one.out, .cap = 3 };
 	assert_int_equal(net_do(n, &one.call, &one.err), 0);
 	assert_int_equal(one.call.len, 3);
+	assert_memory_equal(one.out, "hel", 3);
+	assert_int_equal(one.call.attempts, 1);
 	net_call_end(&one.call);
 }
 
@@ -399,11 +595,17 @@ int main(void)
 		TEST(retry_after_is_honoured),
 		TEST(a_refusal_is_an_answer_with_its_reason),
 		TEST(a_peer_that_falls_silent_is_given_up_at_the_deadline),
+		TEST(a_peer_that_stays_busy_is_given_up_at_the_deadline),
 		TEST(a_host_that_never_answered_is_tried_three_times),
 		TEST(a_name_that_does_not_resolve_is_told_as_such),
 		TEST(a_call_is_stopped_within_a_second),
 		TEST(a_body_arrives_whole_also_the_second_time),
+		TEST(a_body_arrives_whole_after_a_kept_connection_was_lost),
 		TEST(an_upload_keeps_to_its_limit),
+		TEST(a_download_keeps_to_its_limit),
+		TEST(large_calls_keep_to_the_number_of_connections),
+		TEST(without_a_number_large_calls_begin_with_four),
+		TEST(a_head_is_acknowledged_before_its_body_comes),
 		TEST(more_than_was_asked_for_is_not_fetched),
 		TEST(a_text_beyond_its_limit_is_refused),
 		TEST(a_malformed_limit_is_refused),

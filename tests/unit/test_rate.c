@@ -92,6 +92,17 @@ static void a_debt_is_waited_off(void **state)
 	assert_in_range(rate_wait_ns(&r), NS, NS + NS / 32);
 }
 
+static void a_long_rest_saves_up_no_more_than_a_burst(void **state)
+{
+	(void)state;
+	struct rate r;
+	struct err err;
+	assert_int_equal(rate_parse(&r, "1M", &err), 0);
+	r.filled_ns = NS;
+	rate_refill(&r, 100 * NS);
+	assert_in_range(rate_allows(&r, 10 << 20), 1 << 17, (1 << 18) + 1);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -100,6 +111,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_limit_is_refused_with_an_example),
 		cmocka_unit_test(the_bucket_keeps_to_its_limit),
 		cmocka_unit_test(a_debt_is_waited_off),
+		cmocka_unit_test(a_long_rest_saves_up_no_more_than_a_burst),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
