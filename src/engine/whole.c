@@ -9,8 +9,9 @@
 
 enum {
 	THREADS_MAX = WHOLE_MAX * (PACK_BYTES / WHOLE_PART_BYTES),
-	NONE = UINT32_MAX,
 };
+
+static const uint32_t NONE = UINT32_MAX;
 
 _Static_assert(PACK_BYTES % WHOLE_PART_BYTES == 0, "parts fill the memory of a pack");
 
