@@ -273,8 +273,9 @@ static void bad_locations_and_logins_are_refused(void **state)
 static void this_machine_may_be_plain_in_any_case_of_its_name(void **state)
 {
 	(void)state;
-	static const char *const own[] = { "webdav://localhost/x", "webdav://LOCALHOST/x", "webdav://LocalHost/x",
-		                           "webdav://127.0.0.1/x", "webdav://[::1]/x" };
+	static const char *const own[] = { "webdav://localhost/x", "webdav://LOCALHOST/x",
+		                           "webdav://LocalHost/x", "webdav://127.0.0.1/x",
+		                           "webdav://[::1]/x" };
 	struct backend_options none = { 0 };
 	for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
 		AUTO(backend) b = storage_open(own[i], &none, &err);
