@@ -132,7 +132,8 @@ static int as_json(const struct cli *cli, const struct probe_result *r, struct e
 	const char *why;
 	bool can = probe_can_destroy(r, &why);
 	const struct backend_traits *x = &r->traits;
-	return output_json(json_pack("{s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:b, s:s, s:s?}",
+	return output_json(json_pack("{s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:b, s:s,"
+	                             " s:s?}",
 	                             "url", output_json_text(cli->url), "rights", rights_json(r),
 	                             "server", output_json_text(x->server), "exclusive",
 	                             r->exclusive && x->conditional, "versions", x->versions, "locks",
@@ -181,7 +182,7 @@ const struct command cmd_vault = {
 	.usage = "test [--vault VAULT]",
 	.about = "Try what the credentials at hand may do in a place, vault or not, how fast it is, and\n"
 	         "whether a stolen credential could destroy what is stored there. Small objects and one of\n"
-	         "16 MiB are stored below probe/ and removed again. The key id that a bucket policy for this\n"
-	         "machine must name is shown. Exit status 1: a right that backups need is missing.\n",
+	         "16 MiB are stored below probe/ and removed again. The key id that a bucket policy for\n"
+	         "this machine must name is shown. Exit status 1: a right that backups need is missing.\n",
 	.run = run,
 };

@@ -101,7 +101,7 @@ static int crew_begin(struct crew *w, const struct store_info *const *stores, st
 	if (!w->jobs || !w->marks)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	for (size_t i = 0; i < w->n; i++)
-		w->jobs[i] = (struct store_job){ .store = stores[i], .marks = marks_of(w, stores[i]->writer) };
+		w->jobs[i] = (struct store_job){ stores[i], .marks = marks_of(w, stores[i]->writer) };
 	return 0;
 }
 

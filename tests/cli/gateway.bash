@@ -1,6 +1,7 @@
 # gateway - a Ceph gateway for the tests of one file. Load it behind helper.
 # shellcheck shell=bash
 # Tests are skipped by `bucket` where no gateway is installed. RGW_SIZE, RGW_EXTRA: see ceph-rgw.sh.
+# shellcheck source=tests/services/_s3.sh
 . "$BATS_TEST_DIRNAME/../services/_s3.sh"
 
 setup_file() {

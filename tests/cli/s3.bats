@@ -17,6 +17,30 @@ two_nights() {
 	expect_status 0
 }
 
+@test "a second machine with address, credentials and code restores it, and has nothing else" {
+	bucket "s3://plain/$BATS_TEST_NUMBER/vault"
+	two_nights
+	mv "$T/crm.db" "$T/good.db"
+	rm -r "$T/state" "$T/keys" "$CONF"
+	mkdir "$T/second"
+	# where the server is not Amazon's, that is part of the address
+	printf '[vault]\nurl = s3://plain/%s/vault\nendpoint = %s\n' "$BATS_TEST_NUMBER" "$S3_ENDPOINT" >"$T/second/conf"
+	. <(sed -n 's/^\(aws_[a-z_]*\) = \(.*\)/\U\1\E="\2"/p' "$HOLDFAST_TEST_S3_CREDENTIALS")
+	second() {
+		env -i HOME="$T/second" AWS_ACCESS_KEY_ID="$AWS_ACCESS_KEY_ID" \
+			AWS_SECRET_ACCESS_KEY="$AWS_SECRET_ACCESS_KEY" \
+			"$HOLDFAST" -c "$T/second/conf" "$@" --passphrase-file "$T/pass"
+	}
+	run -0 second snapshots
+	[[ $output == *crm* ]]
+	second restore crm --to "$T/out"
+	cmp "$T/out/crm.db" "$T/good.db"
+	second restore crm@1 --to "$T/first"
+	! cmp -s "$T/first/crm.db" "$T/good.db"
+	run -0 second check --read-data
+	[ -z "$(find "$T/second" -name '*.key')" ]
+}
+
 @test "a vault in a versioned bucket works as well" {
 	bucket "s3://versioned/$BATS_TEST_NUMBER"
 	two_nights
