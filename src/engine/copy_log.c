@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "engine/copying.h"
+#include "engine/ledger_tree.h"
 #include "format/names.h"
 #include "holdfast/err.h"
 #include "vault/storage.h"
@@ -16,6 +17,8 @@ struct log_copy {
 	const uint8_t *key;
 	struct note here, there;
 	struct buf *checkpoint;      /* the source's, as it is */
+	struct ledger_tree *tree;    /* the source's, whole and verified */
+	struct err problem;          /* with it: the first; under the lock of the copy */
 };
 
 /* What the target's checkpoint covers; nothing if there is none. One that is damaged is replaced. */
@@ -63,7 +66,26 @@ static int copy_tile(const struct log_copy *l, const struct tile *t, struct buf 
 	buf_clear(bytes);
 	if (tlog_tile(l->c->from, l->key, t, bytes, err) != 0)
 		return err->code;
+	if (!ledger_tree_fits(l->tree, t, bytes))
+		return err_set(err, ERR_CORRUPT, "%s: reads differently the second time", name);
 	return copying_put(l->c, name, bytes->bytes, bytes->len, t->width < TILES_WIDTH, err);
+}
+
+/* Tiles of one level that are in the target as they are here. */
+static uint64_t tiles_there(const struct log_copy *l, int level)
+{
+	uint64_t count = tiles_count(l->there.size, level), full = count / TILES_WIDTH;
+	return l->there.size == l->here.size && count % TILES_WIDTH ? full + 1 : full;
+}
+
+static void count_there(const struct log_copy *l)
+{
+	uint64_t n = l->there.size == l->here.size;   /* the checkpoint */
+	for (int level = TILES_ENTRIES; level < TILES_LEVELS; level++)
+		n += tiles_there(l, level);
+	pthread_mutex_lock(&l->c->lock);
+	l->c->result->skipped += n;
+	pthread_mutex_unlock(&l->c->lock);
 }
 
 static int copy_tiles(const struct log_copy *l, struct err *err)
@@ -72,8 +94,8 @@ static int copy_tiles(const struct log_copy *l, struct err *err)
 	if (!bytes)
 		return err->code;
 	for (int level = TILES_ENTRIES; level < TILES_LEVELS; level++) {
-		uint64_t n = tiles_count(l->there.size, level) / TILES_WIDTH;
-		for (; n * TILES_WIDTH < tiles_count(l->here.size, level); n++) {
+		uint64_t end = (tiles_count(l->here.size, level) + TILES_WIDTH - 1) / TILES_WIDTH;
+		for (uint64_t n = tiles_there(l, level); n < end; n++) {
 			const struct tile t = tiles_of(l->here.size, level, n);
 			if (meter_check(&l->c->meter, err) != 0 || copy_tile(l, &t, bytes, err) != 0)
 				return err->code;
@@ -82,14 +104,39 @@ static int copy_tiles(const struct log_copy *l, struct err *err)
 	return 0;
 }
 
+static void keep_first(void *arg, const struct err *problem)
+{
+	struct log_copy *l = arg;
+	pthread_mutex_lock(&l->c->lock);
+	if (l->problem.code == ERR_NONE)
+		l->problem = *problem;
+	pthread_mutex_unlock(&l->c->lock);
+}
+
+/* Nothing of a ledger that is damaged here is copied. */
+static int read_source(struct log_copy *l, struct err *err)
+{
+	const struct ledger_tree_reader reader = { .problem = keep_first, .arg = l };
+	l->tree = ledger_tree_read(l->c->from, l->key, &l->here, &reader, err);
+	if (!l->tree)
+		return err->code;
+	if (l->tree->sound)
+		return 0;
+	*err = l->problem;
+	return err->code;
+}
+
 static int copy_entries(struct log_copy *l, struct err *err)
 {
 	char name[NAMES_MAX];
 	if (read_target(l, err) != 0)
 		return err->code;
-	if (l->there.size == l->here.size && memcmp(l->there.root, l->here.root, 32) == 0)
+	if (compare(l, err) != 0)
+		return err->code;
+	count_there(l);
+	if (l->there.size == l->here.size)
 		return 0;
-	if (compare(l, err) != 0 || copy_tiles(l, err) != 0)
+	if (read_source(l, err) != 0 || copy_tiles(l, err) != 0)
 		return err->code;
 	names_log(name, l->key, NAMES_CHECKPOINT);
 	return copying_put(l->c, name, l->checkpoint->bytes, l->checkpoint->len, true, err);
@@ -111,5 +158,6 @@ int copy_log(struct copying *c, const uint8_t key[16], struct err *err)
 		return err->code;
 	if (rc == 0)
 		rc = copy_entries(&l, err);
+	ledger_tree_free(l.tree);
 	return rc == 0 ? 0 : copying_problem(c, err);
 }

@@ -202,7 +202,7 @@ int ledger_facts_add(struct ledger_facts *f, const struct vault *v, const uint8_
 static int by_snapshot(const void *a, const void *b)
 {
 	const struct fact_snapshot *x = a, *y = b;
-	int rc = memcmp(x->writer, y->writer, 32);   /* writer, then store */
+	int rc = memcmp(x, y, 32);   /* writer, then store */
 	if (rc == 0)
 		rc = (x->seq > y->seq) - (x->seq < y->seq);
 	return rc ? rc : memcmp(x->head, y->head, 32);
@@ -211,7 +211,7 @@ static int by_snapshot(const void *a, const void *b)
 static int by_drill(const void *a, const void *b)
 {
 	const struct fact_drill *x = a, *y = b;
-	int rc = memcmp(x->key, y->key, 32);   /* key, then drill */
+	int rc = memcmp(x, y, 32);   /* key, then drill */
 	return rc ? rc : (x->kind > y->kind) - (x->kind < y->kind);
 }
 

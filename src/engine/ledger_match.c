@@ -118,7 +118,7 @@ static int list_all(struct matching *m, struct err *err)
 static int by_place(const void *a, const void *b)
 {
 	const struct stored *x = a, *y = b;
-	int rc = memcmp(x->writer, y->writer, 32);   /* writer, then store */
+	int rc = memcmp(x, y, 32);   /* writer, then store */
 	return rc ? rc : (x->seq > y->seq) - (x->seq < y->seq);
 }
 
@@ -129,7 +129,7 @@ static size_t find_fact(const struct ledger_facts *f, const struct stored *s)
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 		const struct fact_snapshot *x = &f->snapshots[mid];
-		int rc = memcmp(x->writer, s->writer, 32);
+		int rc = memcmp(x, s, 32);   /* writer, then store */
 		if (rc < 0 || (rc == 0 && x->seq < s->seq))
 			low = mid + 1;
 		else
@@ -140,7 +140,7 @@ static size_t find_fact(const struct ledger_facts *f, const struct stored *s)
 
 static bool is_at(const struct ledger_facts *f, size_t i, const struct stored *s)
 {
-	return i < f->n_snapshots && memcmp(f->snapshots[i].writer, s->writer, 32) == 0 &&
+	return i < f->n_snapshots && memcmp(&f->snapshots[i], s, 32) == 0 &&
 	       f->snapshots[i].seq == s->seq;
 }
 
@@ -187,11 +187,11 @@ static int look_at_snapshot(void *arg, uint64_t number, struct err *err)
 static bool may_be_pending(const struct matching *m, size_t i)
 {
 	const struct stored *s = &m->stored[i];
-	bool newest = i + 1 == m->n_stored || memcmp(s->writer, s[1].writer, 32) != 0;
+	bool newest = i + 1 == m->n_stored || memcmp(s, s + 1, 32) != 0;
 	size_t after = find_fact(m->facts, s);
 	bool none_later = after == m->facts->n_snapshots ||
-	                  memcmp(m->facts->snapshots[after].writer, s->writer, 32) != 0;
-	return newest && none_later && (i == 0 || memcmp(s[-1].writer, s->writer, 32) != 0 ||
+	                  memcmp(&m->facts->snapshots[after], s, 32) != 0;
+	return newest && none_later && (i == 0 || memcmp(s - 1, s, 32) != 0 ||
 	                                s[-1].logged);
 }
 

@@ -26,26 +26,6 @@ static void keep_first(void *arg, const struct err *problem)
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* The bundle, read once more, must still be what was verified. */
-static int verify_bundle(const struct ledger_tree *t, uint64_t n, const struct buf *bundle,
-                         struct err *err)
-{
-	uint8_t leaves[TILES_WIDTH][MERKLE_BYTES], fold[MERKLE_BYTES];
-	const uint8_t *entry;
-	size_t len;
-	unsigned i = 0;
-	struct wire w = wire_over(bundle->bytes, bundle->len);
-	while (i < TILES_WIDTH && tiles_next_entry(&w, &entry, &len))
-		merkle_leaf(leaves[i++], entry, len);
-	bool same;
-	if (i == TILES_WIDTH) {
-		tiles_fold(leaves, i, fold);
-		same = memcmp(fold, t->nodes[8][n], sizeof fold) == 0;
-	} else
-		same = memcmp(leaves, t->last, i * MERKLE_BYTES) == 0;
-	return same ? 0 : err_set(err, ERR_CORRUPT, "entries of a ledger read differently the second time");
-}
-
 static int visit_tile(const struct reading *r, const struct ledger_tree *t, uint64_t n,
                       struct buf *bundle, struct err *err)
 {
@@ -54,9 +34,10 @@ static int visit_tile(const struct reading *r, const struct ledger_tree *t, uint
 	size_t len;
 	uint64_t index = n * TILES_WIDTH;
 	buf_clear(bundle);
-	if (tlog_tile(t->vault, t->key, &tile, bundle, err) != 0 ||
-	    verify_bundle(t, n, bundle, err) != 0)
+	if (tlog_tile(t->vault, t->key, &tile, bundle, err) != 0)
 		return err->code;
+	if (!ledger_tree_fits(t, &tile, bundle))
+		return err_set(err, ERR_CORRUPT, "entries of a ledger read differently the second time");
 	struct wire w = wire_over(bundle->bytes, bundle->len);
 	for (int rc; tiles_next_entry(&w, &entry, &len); index++)
 		if ((rc = r->visit(r->arg, index, entry, len, err)) != 0)

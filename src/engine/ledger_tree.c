@@ -210,6 +210,40 @@ struct ledger_tree *ledger_tree_read(const struct vault *v, const uint8_t key[16
 	return TAKE(t);
 }
 
+/* ---- tiles that are read once more ---- */
+
+/* False: these are not as many entries as the tile has places. */
+static bool leaves_of(const struct tile *tile, const struct buf *bytes,
+                      uint8_t leaves[TILES_WIDTH][MERKLE_BYTES])
+{
+	const uint8_t *entry;
+	size_t len;
+	unsigned i = 0;
+	struct wire w = wire_over(bytes->bytes, bytes->len);
+	while (i < tile->width && tiles_next_entry(&w, &entry, &len))
+		merkle_leaf(leaves[i++], entry, len);
+	return i == tile->width && wire_done(&w);
+}
+
+bool ledger_tree_fits(const struct ledger_tree *t, const struct tile *tile, const struct buf *bytes)
+{
+	uint8_t hashes[TILES_WIDTH][MERKLE_BYTES], fold[MERKLE_BYTES];
+	size_t len = tile->width * MERKLE_BYTES;
+	if (tile->level == TILES_ENTRIES) {
+		if (!leaves_of(tile, bytes, hashes))
+			return false;
+	} else if (bytes->len != len)
+		return false;
+	else
+		memcpy(hashes, bytes->bytes, len);
+	if (tile->level > 0)
+		return memcmp(hashes, t->nodes[TILE_BITS * tile->level][tile->n * TILES_WIDTH], len) == 0;
+	if (tile->width < TILES_WIDTH)
+		return memcmp(hashes, t->last, len) == 0;
+	tiles_fold(hashes, TILES_WIDTH, fold);
+	return memcmp(fold, t->nodes[TILE_BITS][tile->n], sizeof fold) == 0;
+}
+
 /* ---- roots of its beginnings ---- */
 
 /* Leaves of a full tile, which must fold to the hash that is known of it. */
@@ -236,6 +270,8 @@ static int read_node(void *arg, unsigned level, uint64_t index, uint8_t out[MERK
 {
 	struct ledger_tree *t = arg;
 	uint8_t leaves[TILES_WIDTH / 2][MERKLE_BYTES];
+	if (level >= TREE_LEVELS)
+		return err_set(err, ERR_LIMIT, "a subtree larger than any ledger");
 	if (level >= TILE_BITS) {
 		memcpy(out, t->nodes[level][index], MERKLE_BYTES);
 		return 0;

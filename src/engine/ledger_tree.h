@@ -47,6 +47,9 @@ struct ledger_tree *ledger_tree_read(const struct vault *v, const uint8_t key[16
 void ledger_tree_free(struct ledger_tree *t);
 AUTO_FREE(ledger_tree);
 
+/* Are these bytes the tile that was verified? */
+bool ledger_tree_fits(const struct ledger_tree *t, const struct tile *tile, const struct buf *bytes);
+
 /* The root over the first n entries, n at most its size; not if it is broken. ERR_CORRUPT, storage
  * errors. */
 int ledger_tree_root(struct ledger_tree *t, uint64_t n, uint8_t out[MERKLE_BYTES], struct err *err);

@@ -102,6 +102,8 @@ static void make_store(struct kept *k, const char *name)
 static int take_object(void *arg, const struct backend_object *o, struct err *e)
 {
 	(void)arg, (void)e;
+	if (strstr(o->name, "/log/"))
+		return 0;   /* `ledger verify` looks at these: test_ledger_edits */
 	assert_true(n_objects < OBJECTS_MAX);
 	struct object *to = &objects[n_objects++];
 	snprintf(to->name, sizeof to->name, "%s", o->name);

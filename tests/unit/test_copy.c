@@ -92,7 +92,7 @@ static int run(struct copy *c, struct copy_result *r, struct err *why)
 {
 	if (copy_vault(c, r, why) != 0)
 		return why->code;
-	return copy_store(c, &h.info, r, why);
+	return copy_store(c, &h.info, r, why) == 0 ? copy_ledgers(c, r, why) : why->code;
 }
 
 /* Without any key. */
@@ -126,11 +126,27 @@ static struct backend *open_place(const char *url)
 	return b;
 }
 
+/* A partial tile of a ledger that a larger one has replaced: not in a copy. */
+static bool is_replaced(const struct lab_names *names, const char *name)
+{
+	const char *width = strstr(name, ".p/");
+	for (size_t i = 0; width && i < names->n; i++)
+		if (strncmp(names->names[i], name, (size_t)(width - name) + 3) == 0 &&
+		    strtoul(names->names[i] + (width - name) + 3, NULL, 10) > strtoul(width + 3, NULL, 10))
+			return true;
+	return false;
+}
+
 static struct lab_names list(const char *url, const char *prefix)
 {
-	struct lab_names names = { 0 };
+	struct lab_names all = { 0 }, names;
 	AUTO(backend) b = open_place(url);
-	must(storage_list(b, prefix, lab_add_name, &names, &err));
+	must(storage_list(b, prefix, lab_add_name, &all, &err));
+	names = (struct lab_names){ calloc(all.n + 1, sizeof *names.names), 0 };
+	for (size_t i = 0; i < all.n; i++)
+		if (!is_replaced(&all, all.names[i]))
+			memcpy(names.names[names.n++], all.names[i], sizeof *names.names);
+	free(all.names);
 	if (names.n)
 		qsort(names.names, names.n, sizeof *names.names, lab_name_order);
 	return names;

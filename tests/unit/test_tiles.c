@@ -95,7 +95,7 @@ static void the_edge_has_the_roots_and_tiles_of_the_whole_tree(void **state)
 	for (uint64_t i = 0; i < N; i++) {
 		merkle_leaf(all[i], &i, sizeof i);
 		assert_int_equal(tiles_edge_add(e, all[i], count_full, &seen, &err), 0);
-		if (i < 600 || i % 997 == 0 || i > 65530) {
+		if (i < 600 || i % 9973 == 0 || (i > 65530 && i < 65545)) {
 			tiles_edge_root(e, got);
 			merkle_root(i + 1, naive, NULL, expected, &err);
 			assert_memory_equal(got, expected, sizeof got);
