@@ -193,7 +193,10 @@ int grant_stores(struct vault *v, const char *machine, const struct grant_store 
 		memcpy(sorted, stores, n * sizeof *sorted);
 	qsort(sorted, n, sizeof *sorted, by_place);
 	g.stores = sorted;
-	int rc = find_machine(&g, machine, err);
+	/* a call that was cut short, or another machine, may have granted some since */
+	int rc = vault_refresh_charter(v, err);
+	if (rc == 0)
+		rc = find_machine(&g, machine, err);
 	if (rc == 0)
 		rc = enter_all(&g, err);
 	if (rc == 0)

@@ -36,6 +36,9 @@ const struct charter_key *vault_self(const struct vault *v);
 typedef int vault_entry(const struct charter *c, struct buf *chain, void *arg, struct err *err);
 int vault_append_entry(struct vault *v, vault_entry *entry, void *arg, struct err *err);
 
+/* Learn what others appended since v was opened. Not while other threads use v. The same errors. */
+int vault_refresh_charter(struct vault *v, struct err *err);
+
 /* STATE/<vault-id>, or NULL on a machine that only reads. Made on demand by vault_state_make. */
 const char *vault_state_dir(const struct vault *v);
 int vault_state_make(const struct vault *v, struct err *err);

@@ -178,15 +178,37 @@ static int put_charter(const struct vault *v, struct appending *a, const struct 
 	                : 0;
 }
 
+/* The newest, which must go on from what this handle knows. */
+static struct charter *read_newer(const struct vault *v, struct buf *chain, struct err *err)
+{
+	AUTO(charter) now = newest_charter(v, chain, err);
+	if (!now || begins_with(now, v->charter->n, v->charter->hash))
+		return TAKE(now);
+	err_set(err, ERR_FORK, "%s: its charter was replaced by another one", v->url);
+	return NULL;
+}
+
+static int take_charter(struct vault *v, struct charter *c, struct err *err)
+{
+	charter_free(v->charter);
+	v->charter = c;
+	return vault_find_self(v, err) == 0 ? vault_remember_charter(v, err) : err->code;
+}
+
+int vault_refresh_charter(struct vault *v, struct err *err)
+{
+	AUTO(buf) chain = buf_new(CHARTER_MAX_BYTES, err);
+	struct charter *now = chain ? read_newer(v, chain, err) : NULL;
+	return now ? take_charter(v, now, err) : err->code;
+}
+
 static int append_once(struct vault *v, vault_entry *entry, void *arg, struct appending *a,
                        struct err *err)
 {
 	AUTO(buf) chain = buf_new(CHARTER_MAX_BYTES, err);
-	AUTO(charter) now = chain ? newest_charter(v, chain, err) : NULL;
+	AUTO(charter) now = chain ? read_newer(v, chain, err) : NULL;
 	if (!now)
 		return err->code;
-	if (!begins_with(now, v->charter->n, v->charter->hash))
-		return err_set(err, ERR_FORK, "%s: its charter was replaced by another one", v->url);
 	int rc = entry(now, chain, arg, err);
 	if (rc != 0)
 		return rc;
@@ -195,11 +217,7 @@ static int append_once(struct vault *v, vault_entry *entry, void *arg, struct ap
 	if (!next)
 		return err->code;
 	a->n = next->n;
-	if (put_charter(v, a, chain, err) != 0)
-		return err->code;
-	charter_free(v->charter);
-	v->charter = TAKE(next);
-	return 0;
+	return put_charter(v, a, chain, err) == 0 ? take_charter(v, TAKE(next), err) : err->code;
 }
 
 int vault_append_entry(struct vault *v, vault_entry *entry, void *arg, struct err *err)
@@ -219,7 +237,5 @@ int vault_append_entry(struct vault *v, vault_entry *entry, void *arg, struct er
 		        names_charter(name, a.n));
 		return err_hint(err, "'holdfast check' names what does not belong; remove it by hand");
 	}
-	if (rc != 0)
-		return rc;
-	return vault_find_self(v, err) == 0 ? vault_remember_charter(v, err) : err->code;
+	return rc;
 }

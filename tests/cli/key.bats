@@ -244,7 +244,7 @@ print(hashlib.blake2b(bytes.fromhex(sys.argv[1]), digest_size=16, person=b"hf1.k
 	elsewhere() { as_user env HOME="$T/new/home" setsid -w "$HOLDFAST" -c "$T/new/conf" "$@"; }
 	run -0 elsewhere key enroll --role drill --name drill1 --vault "$V"
 	grep -qx "url = file://$V" "$T/new/conf"
-	[ -e "$T"/new/home/.config/holdfast/keys/*.key ]
+	[ -n "$(find "$T/new/home/.config/holdfast/keys" -name "*.key")" ]
 	before=$(cat "$T/new/conf")
 	run -0 elsewhere key enroll --role drill --name drill1
 	[ "$(cat "$T/new/conf")" = "$before" ]

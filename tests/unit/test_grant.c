@@ -211,6 +211,21 @@ static void granting_again_changes_nothing(void **state)
 	assert_int_equal(r.keys, 1);
 }
 
+static void what_another_granted_meanwhile_is_not_granted_again(void **state)
+{
+	struct place *p = *state;
+	struct err err;
+	struct grant_result r;
+	AUTO(vault) stale = vault_open(&p->v.options, &err);
+	vault_keep_root(stale);
+	must(vault_unlock(stale, SAMPLE_PASSPHRASE, strlen(SAMPLE_PASSPHRASE), &err));
+	grant(p, &p->crm, 1, false, &r);
+	uint64_t n = vault_charter(p->v.vault)->n;
+	must(grant_stores(stale, "drill1", &p->crm, 1, false, &r, &err));
+	assert_int_equal(r.stores, 0);
+	assert_int_equal(vault_charter(stale)->n, n);
+}
+
 static void everything_is_also_what_comes_later(void **state)
 {
 	struct place *p = *state;
@@ -333,6 +348,7 @@ int main(void)
 		TEST(an_epoch_that_was_not_passed_on_is_noticed),
 		TEST(an_epoch_that_is_shredded_is_absent),
 		TEST(granting_again_changes_nothing),
+		TEST(what_another_granted_meanwhile_is_not_granted_again),
 		TEST(everything_is_also_what_comes_later),
 		TEST(granting_takes_root),
 		TEST(only_readers_are_granted_anything),
