@@ -50,6 +50,8 @@ struct drill_store {
 	const char *rpo_sql;             /* gives the time of the last change: Unix seconds, or a date
 	                                    and time, in UTC unless it says otherwise */
 	bool shell, check_shell;         /* run restore_command, check_command through /bin/sh -c */
+	bool any_keys;                   /* SQLite does not enforce foreign keys unless asked to: rows
+	                                    without the parents they name are no finding */
 	const struct drill_assertion *assertions;
 	size_t n_assertions;
 };

@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include <string.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,4 +30,20 @@ size_t utf8_printable(const char *text)
 		c = c << 6 | (p[i] & 0x3f);
 	}
 	return c >= least[len] && is_printable(c) ? len : 0;
+}
+
+void utf8_clean(char *out, size_t cap, const char *text)
+{
+	size_t n = 0;
+	for (size_t len; *text && n + 4 < cap; text += len) {
+		len = utf8_printable(text);
+		if (len == 0) {
+			out[n++] = *text == '\n' || *text == '\t' ? ' ' : '?';
+			len = 1;
+			continue;
+		}
+		memcpy(out + n, text, len);
+		n += len;
+	}
+	out[n] = '\0';
 }

@@ -10,4 +10,8 @@
  */
 size_t utf8_printable(const char *text);
 
+/* Copy text into out so that all of it is printable: line feeds and tabs become blanks, other bytes '?'.
+ * Cut at cap, between characters. cap is at least 5. */
+void utf8_clean(char *out, size_t cap, const char *text);
+
 #endif

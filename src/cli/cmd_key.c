@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/key_verbs.h"
 #include "cli/output.h"
+#include "cli/verb.h"
 #include "holdfast/err.h"
 #include "holdfast/vault.h"
 
@@ -18,21 +19,15 @@ static const struct option_spec options[] = {
 	{ 0 },
 };
 
-static const struct verb {
-	const char *name;
-	size_t min, max;      /* operands */
-	unsigned takes;       /* options, a bit each */
-	int (*run)(struct cli *cli, struct err *err);
-	const char *usage;
-} verbs[] = {
+static const struct verb verbs[] = {
 	{ "enroll", 0, 0, 1 << KEY_ROLE | 1 << KEY_NAME, key_enroll, "--role ROLES --name NAME" },
 	{ "accept", 1, 1, 1 << KEY_YES, key_accept, "REQUEST|- [--yes]" },
 	{ "grant", 1, SIZE_MAX, 1 << KEY_ALL, key_grant, "NAME STORE|PATTERN...|--all" },
 	{ "list", 0, 0, 0, key_list, "" },
 	{ "show", 0, 1, 0, key_show, "[NAME]" },
 	{ "recover", 0, 0, 1 << KEY_NAME, key_recover, "[--name NAME]" },
+	{ .name = NULL },
 };
-enum { VERBS = sizeof verbs / sizeof *verbs };
 
 json_t *key_machine_json(const struct enrol_machine *m)
 {
@@ -73,46 +68,10 @@ int key_unlock_root(struct cli *cli, struct err *err)
 	return cli_unlock_if_given(cli, true, &done, err);
 }
 
-static const struct verb *find(const char *name)
-{
-	for (size_t i = 0; i < VERBS; i++)
-		if (strcmp(verbs[i].name, name) == 0)
-			return &verbs[i];
-	return NULL;
-}
-
-static int unfit(const struct verb *v, struct err *err)
-{
-	return err_hint(err, "usage: holdfast key %s %s", v->name, v->usage);
-}
-
-static int check_usage(const struct verb *v, const struct options *o, struct err *err)
-{
-	size_t n = o->n_operands - 1;
-	if (n < v->min || n > v->max) {
-		err_set(err, ERR_INVALID, n < v->min ? "key %s: an operand is missing"
-		                                     : "key %s: too many operands", v->name);
-		return unfit(v, err);
-	}
-	for (size_t i = 0; options[i].name; i++)
-		if (o->own[i] && !(v->takes & 1u << i)) {
-			err_set(err, ERR_INVALID, "key %s: --%s means nothing here", v->name,
-			        options[i].name);
-			return unfit(v, err);
-		}
-	return 0;
-}
-
 static int run(struct cli *cli, struct err *err)
 {
-	if (options_operands(&cli->options, &cmd_key, 1, SIZE_MAX, err) != 0)
-		return err->code;
-	const struct verb *v = find(cli->options.operands[0]);
-	if (!v) {
-		err_set(err, ERR_INVALID, "key: '%.100s' is not known", cli->options.operands[0]);
-		return err_hint(err, "enroll, accept, grant, list, show or recover");
-	}
-	if (check_usage(v, &cli->options, err) != 0)
+	const struct verb *v = verb_choose(&cmd_key, verbs, &cli->options, err);
+	if (!v)
 		return err->code;
 	int rc = v->run(cli, err);
 	return rc < 0 ? err_wrap(err, "key %s", v->name) : rc;

@@ -3,6 +3,7 @@
 
 #include "cli/cli.h"
 #include "cli/command.h"
+#include "cli/drill_status.h"
 #include "cli/output.h"
 #include "cli/passphrase.h"
 #include "cli/status_metrics.h"
@@ -39,17 +40,21 @@ static void tell_abilities(const struct cli *cli)
 		printf("%s%s\n", vault_abilities_text(cli->vault, text), more);
 }
 
-static int tell(const struct cli *cli, const struct status_view *v, enum exit_code code,
-                struct err *err)
+/* What is told of stores outranks drills, but for copies that are late. */
+static enum exit_code both(enum exit_code stores, enum exit_code drills)
 {
-	const struct options *o = &cli->options;
-	if (o->json)
-		return status_text_json(v, err);
-	if (o->quiet && code == EXIT_DONE)
-		return 0;
-	if (status_text_print(v, o->verbose || o->n_operands > 0, err) != 0)
+	return drills != EXIT_DONE && (stores == EXIT_DONE || stores == EXIT_DEGRADED) ? drills : stores;
+}
+
+/* Lines come behind the table: whether there are any is asked before. */
+static int tell_rest(struct cli *cli, enum exit_code *code, bool silent, struct err *err)
+{
+	enum exit_code drills = EXIT_DONE;
+	if (cli->options.n_operands == 0 && drill_status(cli, silent, &drills, err) != 0)
 		return err->code;
-	tell_abilities(cli);
+	*code = both(*code, drills);
+	if (!silent)
+		tell_abilities(cli);
 	return 0;
 }
 
@@ -65,7 +70,11 @@ static int run(struct cli *cli, struct err *err)
 			output_error(&v->vaults[i].away);
 	if (o->own[PROMETHEUS] && status_metrics_write(v, o->own[PROMETHEUS], err) != 0)
 		return err->code;
-	int rc = tell(cli, v, code, err);
+	bool all = o->verbose || o->n_operands > 0;
+	bool silent = o->json || (o->quiet && code == EXIT_DONE);
+	int rc = o->json ? status_text_json(v, err) : silent ? 0 : status_text_print(v, all, err);
+	if (rc == 0)
+		rc = tell_rest(cli, &code, silent, err);
 	return rc != 0 ? rc : (int)code;
 }
 
@@ -76,8 +85,8 @@ const struct command cmd_status = {
 	.about = "Tell the newest snapshot of the named stores, or of all, and hold its age against 'rpo',\n"
 	         "or where none is set against the schedule: late is what missed a whole turn. A copy is\n"
 	         "late where the first vault has a newer snapshot. With -v fleets are unfolded, and keys'\n"
-	         "epochs shown. Exit status 5: a store is overdue; 4: a copy is late, or a further vault\n"
-	         "could not be looked at.\n",
+	         "epochs shown. Exit status 5: a store or a drill is overdue; 6: the last drill did not\n"
+	         "pass, or one was killed; 4: a copy is late, or a further vault could not be looked at.\n",
 	.options = options,
 	.run = run,
 };

@@ -69,6 +69,7 @@ static const struct config_key {
 	{ "rto", CONFIG_DRILL, VALUE_DURATION },
 	{ "rpo-sql", CONFIG_DRILL, VALUE_TEXT },
 	{ "check-command", CONFIG_DRILL, VALUE_TEXT },
+	{ "foreign-keys", CONFIG_DRILL, VALUE_BOOL },
 	{ "asset", CONFIG_DRILL, VALUE_TEXT },
 	{ "owner", CONFIG_DRILL, VALUE_TEXT },
 	{ "reviewer", CONFIG_DRILL, VALUE_TEXT },

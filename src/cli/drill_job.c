@@ -171,6 +171,7 @@ static void describe_store(const struct cli *cli, struct drill_job *j, const str
 	out->rpo_sql = value(cli, j, "rpo-sql");
 	out->check_command = value(cli, j, "check-command");
 	out->check_shell = number(cli, j, "shell") != 0;
+	out->any_keys = value(cli, j, "foreign-keys") && !number(cli, j, "foreign-keys");
 	out->restore_command = value(cli, j, "restore-command");
 	out->shell = out->check_shell;
 	if (!s)

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "cli/cli.h"
+#include "cli/drill_listing.h"
 #include "cli/drill_page.h"
 #include "cli/drill_verbs.h"
 #include "cli/output.h"
@@ -16,85 +17,17 @@
 #include "holdfast/drill.h"
 #include "holdfast/err.h"
 #include "holdfast/evidence.h"
-#include "holdfast/ledger.h"
 
-/* ---- list: what the ledgers tell ---- */
+/* ---- list ---- */
 
-struct listed {
-	char id[33], machine[130], verdict[24];
-	int64_t due_s, started_s, finished_s;   /* 0: not yet */
-	bool retry;                              /* not the first for its date on that machine */
-};
-
-struct listing {
-	struct listed *all;
-	size_t n;
-};
-
-static struct listed *find(struct listing *l, const char *id)
-{
-	for (size_t i = l->n; i-- > 0;)
-		if (strcmp(l->all[i].id, id) == 0)
-			return &l->all[i];
-	return NULL;
-}
-
-static struct listed *find_or_add(struct listing *l, const char *id, const char *machine)
-{
-	struct listed *known = find(l, id);
-	struct listed *grown = known ? NULL : reallocarray(l->all, l->n + 1, sizeof *grown);
-	if (known || !grown)
-		return known;
-	l->all = grown;
-	known = &grown[l->n++];
-	*known = (struct listed){ .due_s = 0 };
-	snprintf(known->id, sizeof known->id, "%.32s", id);
-	snprintf(known->machine, sizeof known->machine, "%s", machine);
-	return known;
-}
-
-static bool is_retry(const struct listing *l, const struct listed *one)
-{
-	for (const struct listed *e = l->all; e < one; e++)
-		if (e->due_s == one->due_s && strcmp(e->machine, one->machine) == 0)
-			return true;
-	return false;
-}
-
-static int take_entry(void *arg, const struct ledger_line *line, struct err *err)
-{
-	struct listing *l = arg;
-	if (strncmp(line->kind, "drill-", 6) != 0)
-		return 0;
-	JSON_AUTO j = json_decode(line->json, line->json_len, "entry", err);
-	const char *id = json_string_value(json_object_get(j, "drill"));
-	const char *verdict = json_string_value(json_object_get(j, "verdict"));
-	struct listed *one = id ? find_or_add(l, id, line->key_name) : NULL;
-	if (!one)
-		return j ? err_set(err, ERR_NOMEM, "out of memory") : (int)err->code;
-	if (strcmp(line->kind, "drill-planned") == 0)
-		one->due_s = (int64_t)json_integer_value(json_object_get(j, "due"));
-	if (strcmp(line->kind, "drill-started") == 0)
-		one->started_s = (int64_t)line->time_s;
-	if (strcmp(line->kind, "drill-finished") == 0) {
-		one->finished_s = (int64_t)line->time_s;
-		snprintf(one->verdict, sizeof one->verdict, "%s", verdict ? verdict : "?");
-	}
-	one->retry = is_retry(l, one);
-	return 0;
-}
-
-static const char *state_of(const struct listed *e)
-{
-	return e->finished_s ? e->verdict : e->started_s ? "NOT FINISHED" : "planned";
-}
-
-static int list_row(struct cli *cli, struct table *t, const struct listed *e, struct err *err)
+static int list_row(struct cli *cli, struct table *t, const struct listed_drill *e,
+                    struct err *err)
 {
 	char due[TEXT_MAX] = "", started[TEXT_MAX] = "", took[TEXT_MAX] = "", id[13];
+	const char *state = drill_listing_state(e);
 	if (cli->options.json)
 		return output_json(json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:b}", "id", e->id, "machine",
-		                             output_json_text(e->machine), "state", state_of(e), "due",
+		                             output_json_text(e->machine), "state", state, "due",
 		                             (json_int_t)e->due_s, "started", (json_int_t)e->started_s,
 		                             "finished", (json_int_t)e->finished_s, "retry", e->retry),
 		                   err);
@@ -105,29 +38,27 @@ static int list_row(struct cli *cli, struct table *t, const struct listed *e, st
 		text_time(started, e->started_s);
 	if (e->finished_s)
 		text_took(took, (uint64_t)(e->finished_s - e->started_s) * 1000);
-	return TABLE_ROW(t, err, id, e->machine, due, started, took, state_of(e), e->retry ? "retry" : "");
+	return TABLE_ROW(t, err, id, e->machine, due, started, took, state, e->retry ? "retry" : "");
 }
 
 int drill_verb_list(struct cli *cli, struct err *err)
 {
-	struct listing l = { .n = 0 };
-	const struct ledger_show_options o = { .since_s = 0 };
+	if (cli_open(cli, err) != 0)
+		return err->code;
+	AUTO(drill_listing) l = drill_listing_new(cli, 0, err);
 	AUTO(table) t = table_new("llllrll", err);
-	if (!t || cli_open(cli, err) != 0 ||
+	if (!l || !t ||
 	    TABLE_ROW(t, err, "DRILL", "MACHINE", "DUE", "STARTED", "TOOK", "VERDICT", "") != 0)
 		return err->code;
-	int rc = ledger_show(cli->vault, &o, take_entry, &l, err);
-	bool unfinished = false;
-	for (size_t i = 0; rc == 0 && i < l.n; i++) {
-		rc = list_row(cli, t, &l.all[i], err);
-		unfinished |= l.all[i].started_s && !l.all[i].finished_s;
+	bool lost = false;
+	for (size_t i = 0; i < l->n; i++) {
+		if (list_row(cli, t, &l->all[i], err) != 0)
+			return err->code;
+		lost |= l->all[i].lost;
 	}
-	free(l.all);
-	if (rc != 0)
-		return rc;
-	if (!cli->options.json && l.n > 0)
+	if (!cli->options.json && l->n > 0)
 		table_print(t);
-	return unfinished ? EXIT_DRILL : EXIT_DONE;
+	return lost ? EXIT_DRILL : EXIT_DONE;
 }
 
 /* ---- show ---- */

@@ -18,19 +18,8 @@ static int out_of_memory(struct err *err)
 char *drill_text(const char *text)
 {
 	char *out = text ? malloc(REPORT_TEXT_MAX) : NULL;
-	size_t n = 0;
-	for (size_t len; out && *text && n + 5 < REPORT_TEXT_MAX; text += len) {
-		len = utf8_printable(text);
-		if (len == 0) {
-			out[n++] = *text == '\n' || *text == '\t' ? ' ' : '?';
-			len = 1;
-			continue;
-		}
-		memcpy(out + n, text, len);
-		n += len;
-	}
 	if (out)
-		out[n] = '\0';
+		utf8_clean(out, REPORT_TEXT_MAX, text);
 	return out;
 }
 

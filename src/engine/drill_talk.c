@@ -33,8 +33,9 @@ static bool add_query(json_t *to, const struct drill_query *q)
 int drill_request_encode(const struct drill_request *r, struct buf *out, struct err *err)
 {
 	const struct trial_options *t = &r->trial;
-	JSON_AUTO j = json_pack("{s:b, s:b, s:I}", "check_shell", r->check_shell, "shell", t->shell,
-	                        "timeout_ms", (json_int_t)t->timeout_ms);
+	JSON_AUTO j = json_pack("{s:b, s:b, s:b, s:I}", "any_keys", t->any_keys, "check_shell",
+	                        r->check_shell, "shell", t->shell, "timeout_ms",
+	                        (json_int_t)t->timeout_ms);
 	JSON_AUTO queries = json_array();
 	bool good = j && queries && set_text(j, "check", r->check_command) &&
 	            set_text(j, "database", t->database) && set_text(j, "file", t->file) &&
@@ -76,6 +77,7 @@ static int read_request(struct drill_request *r, struct err *err)
 	uint64_t timeout;
 	r->check_command = text_or_null(r->json, "check");
 	r->check_shell = json_is_true(json_object_get(r->json, "check_shell"));
+	t->any_keys = json_is_true(json_object_get(r->json, "any_keys"));
 	t->database = text_or_null(r->json, "database");
 	t->file = text_or_null(r->json, "file");
 	t->restore_command = text_or_null(r->json, "restore");
@@ -121,18 +123,8 @@ enum { SAID_N = sizeof said_words / sizeof said_words[0] };
 static json_t *printable(const char *text)
 {
 	char out[TRIAL_TEXT_MAX];
-	size_t n = 0;
-	for (size_t len; *text && n + 4 < sizeof out; text += len) {
-		len = utf8_printable(text);
-		if (len == 0) {
-			out[n++] = *text == '\n' || *text == '\t' ? ' ' : '?';
-			len = 1;
-			continue;
-		}
-		memcpy(out + n, text, len);
-		n += len;
-	}
-	return json_stringn(out, n);
+	utf8_clean(out, sizeof out, text);
+	return json_string(out);
 }
 
 int drill_line_encode(const struct drill_line *line, struct buf *out, struct err *err)

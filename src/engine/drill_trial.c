@@ -62,7 +62,7 @@ static int make_request(const struct drilling *d, struct buf *out, struct err *e
 	const struct drill_request request = {
 		.trial = { .type = d->type, .folder = folder, .scratch = scratch, .file = d->file,
 		           .database = d->database, .restore_command = s->restore_command,
-		           .shell = s->shell, .timeout_ms = timeout_ms(d) },
+		           .shell = s->shell, .any_keys = s->any_keys, .timeout_ms = timeout_ms(d) },
 		.check_command = s->check_command, .check_shell = s->check_shell,
 		.queries = queries, .n_queries = count_queries(d),
 	};

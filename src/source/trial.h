@@ -31,6 +31,7 @@ struct trial_options {
 	const char *database;          /* name of the dumped database; NULL: a whole server, or unknown */
 	const char *restore_command;   /* command stores; NULL: none */
 	bool shell;
+	bool any_keys;                 /* SQLite: rows without the parents they name are no finding */
 	unsigned timeout_ms;           /* for each thing asked */
 };
 

@@ -163,15 +163,10 @@ static int make_database(struct mariadb_trial *t, struct err *err)
 static int mariadb_load(struct trial *base, trial_found *found, void *arg, struct err *err)
 {
 	struct mariadb_trial *t = of(base);
-	static const char check[] = "load", expected[] = "every statement succeeds";
 	if (make_database(t, err) != 0)
-		return err_wrap(err, check);
+		return err_wrap(err, "load");
 	const struct asked a = { .database = t->database, .input = t->dump };
-	if (ask(t, &a, NULL, err) == 0)
-		return found(arg, check, TRIAL_PASSED, expected, "all succeeded", err);
-	if (err->code != ERR_SOURCE)
-		return err_wrap(err, check);
-	return found(arg, check, TRIAL_FAILED, expected, err->msg, err);
+	return trial_dump_told(ask(t, &a, NULL, err), found, arg, err);
 }
 
 /* ---- structure and facts ---- */

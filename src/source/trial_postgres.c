@@ -194,17 +194,12 @@ static int make_role(void *arg, const char *role, struct err *err)
 static int postgres_load(struct trial *base, trial_found *found, void *arg, struct err *err)
 {
 	struct postgres_trial *t = of(base);
-	static const char check[] = "load", expected[] = "every statement succeeds";
 	/* a dump of one database speaks of roles that only a whole server's makes */
 	if (!t->whole && (change(t, "CREATE DATABASE restored", err) != 0 ||
 	                  postgres_roles(t->dump, make_role, t, err) != 0))
 		return err_wrap(err, "load");
 	const struct asked a = { .database = t->database, .input = t->dump };
-	if (ask(t, &a, NULL, err) == 0)
-		return found(arg, check, TRIAL_PASSED, expected, "all succeeded", err);
-	if (err->code != ERR_SOURCE)
-		return err_wrap(err, check);
-	return found(arg, check, TRIAL_FAILED, expected, err->msg, err);
+	return trial_dump_told(ask(t, &a, NULL, err), found, arg, err);
 }
 
 /* ---- structure and facts ---- */

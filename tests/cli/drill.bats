@@ -179,3 +179,38 @@ drill_vault() {
 	expect_status 1
 	[[ $stderr == *"shop: no such store"* ]]
 }
+
+@test "status tells of drills that are due, that failed, and that were killed" {
+	drill_vault
+	run --separate-stderr hf status
+	expect_status 5
+	[[ $output == *"drill   weekly: never passed here; OVERDUE"* ]]
+	with_pass drill run --due -q
+	run --separate-stderr hf status
+	expect_status 0
+	[[ $output == *"drill   weekly: last passed today"* ]]
+	sed -i 's/^expect = .*/expect = < 0/' "$CONF"
+	run with_pass drill run weekly -q
+	run --separate-stderr hf status -q
+	expect_status 6
+	sed -i 's/^expect = .*/expect = >= 0/' "$CONF"
+	# one that is killed while it checks, and the next
+	sed -i 's/^every = 7d/every = 7d\ncheck-command = sleep 60/' "$CONF"
+	"$HOLDFAST" -c "$CONF" drill run weekly -q --passphrase-file "$T/pass" 3>&- &
+	pid=$!
+	for _ in $(seq 600); do
+		[ -z "$(find "$T/state/sandbox" -name crm.db 2>/dev/null)" ] || break
+		sleep 0.05
+	done
+	kill -KILL "$pid"
+	wait "$pid" 2>/dev/null || true
+	sed -i '/^check-command/d' "$CONF"
+	with_pass drill run weekly -q
+	[ -z "$(ls -A "$T/state/sandbox")" ]
+	run hf drill list
+	expect_status 6
+	[[ $output == *"NOT FINISHED"* ]]
+	run --separate-stderr hf status
+	expect_status 6
+	[[ $output == *"drill   1 started and NEVER FINISHED"* ]]
+}

@@ -73,6 +73,10 @@ static void a_drill_is_in_the_ledger_and_its_evidence_is_sound(void **state)
 	struct err err = { 0 };
 	assert_int_equal(world_drill_by(w, w->lab.writer), DRILL_PASSED);
 	assert_int_equal(w->result.unrecorded.code, ERR_NONE);
+	/* nothing is left to be done by the next one */
+	char left[LAB_PATH + 120];
+	snprintf(left, sizeof left, "%s.report", w->result.evidence);
+	assert_int_not_equal(access(left, F_OK), 0);
 	struct told t = told(w);
 	assert_int_equal(t.planned, 1);
 	assert_int_equal(t.started, 1);

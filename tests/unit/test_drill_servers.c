@@ -53,14 +53,6 @@ static void back_up(struct world *w, const char *type, const char *database)
 	world_backup(w);
 }
 
-#define EXPECT(w, verdict)                                                                         \
-	do {                                                                                       \
-		enum drill_verdict got_ = world_drill(w);                                          \
-		if (got_ != (verdict))                                                             \
-			fail_msg("verdict %s\n%.900s\n%s", drill_verdict_text(got_),               \
-			         (w)->result.report, strstr((w)->result.detail, "\"checks\""));    \
-	} while (0)
-
 static json_int_t rows(const struct world *w)
 {
 	return json_integer_value(json_object_get(json_object_get(w->detail, "counts"), "rows_actual"));
