@@ -3,11 +3,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <zstd.h>
 
 #include "base/buf.h"
 #include "base/wire.h"
+#include "engine/pack_memory.h"
 #include "format/names.h"
 #include "format/sum.h"
 #include "holdfast/err.h"
@@ -53,8 +53,7 @@ static void buffer_free(struct pack_buffer *b)
 {
 	if (!b)
 		return;
-	if (b->bytes)
-		munmap(b->bytes, PACK_BYTES);
+	pack_memory_give(b->bytes);
 	pack_writer_free(b->writer);
 	buf_free(b->runs);
 	explicit_bzero(&b->key, sizeof b->key);
@@ -65,9 +64,7 @@ static struct pack_buffer *buffer_new(struct err *err)
 {
 	struct pack_buffer *b = calloc(1, sizeof *b);
 	if (b) {
-		void *m = mmap(NULL, PACK_BYTES, PROT_READ | PROT_WRITE,
-		               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		b->bytes = m == MAP_FAILED ? NULL : m;
+		b->bytes = pack_memory_take();
 		b->writer = pack_writer_new(err);
 		b->runs = buf_new(RUNS_BUF_MAX, err);
 	}
