@@ -299,6 +299,7 @@ static int enter_late(const struct charter *c, struct buf *chain, void *arg, str
 	}
 	AUTO(keyfile) late = keyfile_new(k->vault, k->root, k->recovery, k->psk->bytes, ROLE_WRITER, "late",
 	                                 &pub, err);
+	assert_non_null(late);
 	return charter_append_enroll(chain, &pub, 1, k->id, k->record_sk->bytes, err);
 }
 
@@ -351,6 +352,7 @@ static void nothing_is_appended_to_another_history(void **state)
 		snprintf(name, sizeof name, "false%d", i);
 		AUTO(keyfile) other = keyfile_new(k->vault, k->root, k->recovery, k->psk->bytes, ROLE_WRITER,
 		                                  name, &pub, &err);
+		assert_non_null(other);
 		must(charter_append_enroll(two, &pub, 1, k->id, k->record_sk->bytes, &err));
 	}
 	must(storage_put(vault_storage(p->v.vault), "charter/00000004", two->bytes, two->len, BACKEND_NEW,
