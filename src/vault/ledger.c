@@ -96,6 +96,12 @@ static int compare(struct ledger *l, struct err *err)
 	return 0;
 }
 
+bool ledger_is_kept(const struct vault *v)
+{
+	const struct keyfile *k = vault_keyfile(v);
+	return k && charter_find(vault_charter(v), k->id) && vault_state_dir(v) && !vault_is_past(v);
+}
+
 struct ledger *ledger_open(struct vault *v, struct err *err)
 {
 	const struct keyfile *k = vault_keyfile(v);
@@ -461,12 +467,31 @@ int ledger_others(struct vault *v, struct entry_log **logs, size_t *n, struct er
 	return 0;
 }
 
+/* `entry` (NULL: none), then what is seen of the others (none: nothing). */
+static int write_seeing(struct vault *v, const struct entry *entry, struct err *err)
+{
+	struct entry both[2] = { { .kind = ENTRY_SEEN } };
+	size_t n = entry ? 1 : 0;
+	struct entry *seen = &both[n];
+	if (entry)
+		both[0] = *entry;
+	*seen = (struct entry){ .kind = ENTRY_SEEN, .time_s = (uint64_t)time(NULL) };
+	if (ledger_others(v, &seen->logs, &seen->n_logs, err) != 0)
+		return err->code;
+	if (seen->n_logs)
+		n++;
+	AUTO(ledger) l = n ? ledger_open(v, err) : NULL;
+	int rc = l ? ledger_append(l, both, n, err) : n ? err->code : 0;
+	free(seen->logs);
+	return rc;
+}
+
 int ledger_write_seen(struct vault *v, struct err *err)
 {
-	struct entry e = { .kind = ENTRY_SEEN, .time_s = (uint64_t)time(NULL) };
-	if (ledger_others(v, &e.logs, &e.n_logs, err) != 0)
-		return err->code;
-	int rc = e.n_logs ? ledger_write(v, &e, err) : 0;
-	free(e.logs);
-	return rc;
+	return write_seeing(v, NULL, err);
+}
+
+int ledger_write_seeing(struct vault *v, const struct entry *entry, struct err *err)
+{
+	return write_seeing(v, entry, err);
 }
