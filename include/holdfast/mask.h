@@ -1,0 +1,48 @@
+/*
+ * mask - rules by which a restored database is masked, for whoever must look but may not see.
+ *
+ * docs/holdfast-mask.5 describes the file. What no rule names is refused, never copied.
+ */
+#ifndef HOLDFAST_MASK_H
+#define HOLDFAST_MASK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "holdfast/err.h"
+
+enum mask_kind {
+	MASK_KEEP,         /* as it is */
+	MASK_NULL,
+	MASK_SET,          /* one value for all */
+	MASK_HASH,         /* a keyed hash of the value's own type */
+	MASK_PSEUDONYM,    /* a word of a dictionary */
+	MASK_PARTIAL,      /* first and last characters stay */
+	MASK_EMAIL,        /* the domain stays */
+	MASK_DATE_SHIFT,   /* days later or earlier, the same for all of one subject */
+	MASK_UNDECIDED,    /* "?" of a skeleton: no rule */
+};
+enum { MASK_KINDS = MASK_UNDECIDED };
+const char *mask_kind_text(enum mask_kind kind);   /* "keep", "partial email", ... */
+
+struct mask_rules;
+
+/* Read rules and their dictionaries. NULL with ERR_INVALID (in words, with file and line), ERR_LIMIT,
+ * ERR_ABSENT, ERR_DENIED, ERR_IO, ERR_NOMEM. */
+struct mask_rules *mask_rules_load(const char *path, struct err *err);
+void mask_rules_free(struct mask_rules *r);
+
+/* What the rules say nothing of: a table, or with column not NULL one of its columns. Names are the
+ * database's and may hold anything. */
+typedef void mask_missing(void *arg, const char *table, const char *column);
+
+/* What was done. */
+struct mask_result {
+	uint64_t tables, empty_tables;     /* with rows, and left empty by a rule */
+	uint64_t columns[MASK_KINDS];      /* by rule, of tables with rows */
+	uint64_t rows;
+	uint64_t unused;                   /* rules for what is not there */
+	uint64_t orphans;                  /* rows without a parent that they name, as in the original */
+};
+
+#endif
