@@ -236,6 +236,7 @@ int mask_rule_parse(struct mask_rule *rule, const char *words, const char *folde
 {
 	struct mask_rule read = { .kind = MASK_UNDECIDED };
 	char **list = split_words(words, err);
+	*rule = read;
 	if (!list)
 		return err->code;
 	struct reading r = { &read, list, folder, err };

@@ -61,6 +61,7 @@ static void what_is_no_date_stays(void **state)
 {
 	(void)state;
 	stays("2023-02-29", 1);
+	stays("1900-02-29", 1);
 	stays("2024-13-01", 1);
 	stays("2024-00-01", 1);
 	stays("2024-01-00", 1);
