@@ -38,8 +38,11 @@ typedef void mask_missing(void *arg, const char *table, const char *column);
 
 /* What was done. */
 struct mask_result {
-	uint64_t tables, empty_tables;     /* with rows, and left empty by a rule */
-	uint64_t columns[MASK_KINDS];      /* by rule, of tables with rows */
+	uint64_t tables;                   /* whose rows were masked */
+	uint64_t empty_tables;             /* left empty by a rule */
+	uint64_t rebuilt_tables;           /* full-text indexes made anew */
+	uint64_t left_out;                 /* virtual tables of a kind that cannot be made here */
+	uint64_t columns[MASK_KINDS];      /* by rule, of the first */
 	uint64_t rows;
 	uint64_t unused;                   /* rules for what is not there */
 	uint64_t orphans;                  /* rows without a parent that they name, as in the original */

@@ -100,3 +100,9 @@ const char *mask_db_label(char out[MASK_LABEL_MAX], const char *table, const cha
 	snprintf(out, MASK_LABEL_MAX, "%s%s%s", first, column ? "." : "", second);
 	return out;
 }
+
+int mask_db_at(const char *table, const char *column, struct err *err)
+{
+	char label[MASK_LABEL_MAX];
+	return err_wrap(err, "%s", mask_db_label(label, table, column));
+}

@@ -39,4 +39,7 @@ int mask_db_number(sqlite3 *db, const char *sql, int64_t *out, struct err *err);
 enum { MASK_LABEL_MAX = 160 };
 const char *mask_db_label(char out[MASK_LABEL_MAX], const char *table, const char *column);
 
+/* Put that label in front of the message; returns the code. */
+int mask_db_at(const char *table, const char *column, struct err *err);
+
 #endif

@@ -261,7 +261,7 @@ static bool same_words(const struct mask_words *a, const struct mask_words *b)
 /* Days are compared, not the columns that name the subjects: those have other names in other tables. */
 bool mask_rule_joins(const struct mask_rule *a, const struct mask_rule *b)
 {
-	return a->kind == b->kind && a->nocase == b->nocase && a->letters == b->letters &&
+	return a->kind == b->kind && a->letters == b->letters &&
 	       a->first == b->first && a->last == b->last && a->fill == b->fill && a->days == b->days &&
 	       a->unit == b->unit && same_words(a->words, b->words) &&
 	       (a->kind != MASK_SET || strcmp(a->text, b->text) == 0);

@@ -35,7 +35,7 @@ struct mask_rule {
 int mask_rule_parse(struct mask_rule *rule, const char *words, const char *folder, struct err *err);
 void mask_rule_clear(struct mask_rule *rule);
 
-/* Does the same value become the same value under both, as far as they share a key? */
+/* Does the same value become the same value under both, if they share a key and what case counts for? */
 bool mask_rule_joins(const struct mask_rule *a, const struct mask_rule *b);
 
 #endif

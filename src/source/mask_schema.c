@@ -276,7 +276,8 @@ static const struct mask_column *parent_of(const struct mask_schema *s, const st
 	return NULL;
 }
 
-/* A foreign key is of the domain of what it refers to, unless a rule names another. */
+/* A foreign key is of the domain of what it refers to, unless a rule names another. Case counts there as it
+ * does for what it refers to: so SQLite compares them. */
 static int set_domain(const struct deciding *d, const struct mask_table *t, struct mask_column *c)
 {
 	const struct mask_column *at = c, *up;
@@ -288,6 +289,7 @@ static int set_domain(const struct deciding *d, const struct mask_table *t, stru
 		at = up;
 		of = above;
 	}
+	c->fold = at->nocase || at->rule->nocase || c->rule->nocase;
 	/* names are told apart in any case, and a domain of the rules never looks like one of these */
 	int n = at->rule->domain[0] ? asprintf(&c->domain, "%s", at->rule->domain)
 	      : c->rule->kind == MASK_DATE_SHIFT ? asprintf(&c->domain, "%s", "")
@@ -308,7 +310,8 @@ static int check_reference(const struct deciding *d, const struct mask_table *t,
 		return parent->generated ? 0
 		       : refuse(d, t, c, "refers to a table whose rows are dropped", "drop these too, or set "
 		                "this column to null");
-	if (mask_rule_joins(c->rule, parent->rule) && strcmp(c->domain, parent->domain) == 0)
+	if (mask_rule_joins(c->rule, parent->rule) && c->fold == parent->fold &&
+	    strcmp(c->domain, parent->domain) == 0)
 		return 0;
 	return refuse(d, t, c, "is masked otherwise than the column that it refers to",
 	              "give both the same rule, and the same domain= or none");

@@ -19,10 +19,12 @@ struct mask_column {
 	char *name;
 	bool generated;                  /* made by SQLite from others, and never copied */
 	bool key;                        /* of the primary key */
-	bool not_null, nocase;
+	bool not_null;
+	bool nocase;                     /* so the column has it */
 	char *parent_table, *parent_column;   /* what it refers to, or NULL */
 	const struct mask_rule *rule;    /* after mask_schema_decide */
 	char *domain;                    /* what shares it is masked alike */
+	bool fold;                       /* A and a are one value */
 	size_t subject;                  /* date-shift: the column that names it */
 };
 
