@@ -32,9 +32,15 @@ struct mask_rules;
 struct mask_rules *mask_rules_load(const char *path, struct err *err);
 void mask_rules_free(struct mask_rules *r);
 
+/* What `sha256sum` prints of the file, 32 bytes: the ledger names rules by it. */
+const uint8_t *mask_rules_digest(const struct mask_rules *r);
+
 /* What the rules say nothing of: a table, or with column not NULL one of its columns. Names are the
  * database's and may hold anything. */
 typedef void mask_missing(void *arg, const char *table, const char *column);
+
+/* Gets a file of rules in which everything is still to be decided. A code other than 0 is an error. */
+typedef int mask_skeleton(void *arg, const char *text, struct err *err);
 
 /* What was done. */
 struct mask_result {
@@ -44,6 +50,7 @@ struct mask_result {
 	uint64_t left_out;                 /* virtual tables of a kind that cannot be made here */
 	uint64_t columns[MASK_KINDS];      /* by rule, of the first */
 	uint64_t rows;
+	uint64_t bytes;                    /* of the masked database */
 	uint64_t unused;                   /* rules for what is not there */
 	uint64_t orphans;                  /* rows without a parent that they name, as in the original */
 };

@@ -53,7 +53,4 @@ const struct mask_rule *mask_rules_column(const struct mask_rules_table *t, cons
 
 size_t mask_rules_count(const struct mask_rules *r);   /* lines: "@rows" and columns */
 
-/* What `sha256sum` prints of the file. */
-const uint8_t *mask_rules_digest(const struct mask_rules *r);
-
 #endif
