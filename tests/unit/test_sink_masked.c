@@ -123,14 +123,14 @@ static void what_is_there_is_not_replaced(void **state)
 	struct err err;
 	char path[MASK_MAKE_PATH + 10];
 	snprintf(path, sizeof path, "%s/crm.db", p->out);
-	assert_int_equal(io_write_file(path, "mine", 4, 0644, &err), 0);
+	assert_int_equal(io_write_file(path, "MINE", 4, 0644, &err), 0);
 	assert_int_equal(restore(p), ERR_EXISTS);
 	assert_int_equal(files(p), 1);
-	assert_true(mask_file_holds(path, "mine"));
+	assert_true(mask_file_holds(path, "MINE"));
 	p->options.overwrite = true;
 	assert_int_equal(restore(p), 0);
 	assert_int_equal(files(p), 2);
-	assert_false(mask_file_holds(path, "mine"));
+	assert_false(mask_file_holds(path, "MINE"));
 }
 
 static void a_dry_run_leaves_nothing(void **state)
@@ -177,13 +177,13 @@ static void a_link_in_the_way_is_not_followed(void **state)
 {
 	struct place *p = *state;
 	struct err err;
-	assert_int_equal(io_write_file(p->from, "mine", 4, 0600, &err), 0);
+	assert_int_equal(io_write_file(p->from, "MINE", 4, 0600, &err), 0);
 	assert_int_equal(symlink(p->from, p->part), 0);
 	assert_int_not_equal(restore(p), 0);
 	assert_int_equal(unlink(p->part), 0);
 	assert_int_equal(link(p->from, p->part), 0);
 	assert_int_equal(restore(p), ERR_EXISTS);
-	assert_true(mask_file_holds(p->from, "mine"));
+	assert_true(mask_file_holds(p->from, "MINE"));
 }
 
 static void only_one_page_file_is_taken(void **state)
