@@ -2,6 +2,9 @@
  * mask - rules by which a restored database is masked, for whoever must look but may not see.
  *
  * docs/holdfast-mask.5 describes the file. What no rule names is refused, never copied.
+ *
+ * A program that masks must call mask_inside_main when it is started with MASK_INSIDE_WORD as its first
+ * argument: it is then the half that opens the database, in a sandbox.
  */
 #ifndef HOLDFAST_MASK_H
 #define HOLDFAST_MASK_H
@@ -10,6 +13,9 @@
 #include <stdint.h>
 
 #include "holdfast/err.h"
+
+#define MASK_INSIDE_WORD "mask-inside"
+int mask_inside_main(void);   /* the exit status */
 
 enum mask_kind {
 	MASK_KEEP,         /* as it is */

@@ -45,14 +45,15 @@ struct restore_mask {
 	mask_skeleton *skeleton;          /* gets it then */
 	const char *to;                   /* folder; made if absent, but not for a skeleton */
 	bool overwrite, dry_run;          /* as above; a dry run masks all and removes what came out */
+	const char *const *hidden;        /* folders that the sandbox may not see, NULL-terminated, or NULL */
 	mask_missing *missing;            /* may be NULL */
 	void *arg;                        /* of skeleton and missing */
 	struct mask_result *result;       /* never NULL */
 };
 
 /*
- * Restore a SQLite database masked. The original is on the disk only under a key that this process has, in
- * a file without a name; values are masked under another key that is wiped in the end. ERR_INVALID
+ * Restore a SQLite database masked. The original is on the disk only under a key that is nowhere else, and is
+ * opened in a sandbox; values are masked under another key that is wiped in the end. ERR_INVALID
  * (another kind of store; the rules do not fit, and mask->missing was told of each lack), ERR_EXISTS, and
  * those of a restore. The ledger's entry names the digest of the rules.
  */

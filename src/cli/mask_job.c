@@ -155,9 +155,12 @@ int mask_job_run(struct cli *cli, const struct restore_job *job, const struct ma
 	struct mask_result masked = { 0 };
 	struct restore_result result = { 0 };
 	struct telling telling = { cli, job };
+	const char *const hidden[] = { cli->keys ? cli->keys : cli->state,
+	                               cli->keys ? cli->state : NULL, NULL };
 	const struct restore_mask how = {
 		.rules = mask->rules, .skeleton = tell_skeleton, .to = job->to, .overwrite = mask->overwrite,
 		.dry_run = cli->options.dry_run, .missing = tell_missing, .arg = &telling, .result = &masked,
+		.hidden = hidden,
 	};
 	int rc = restore_masked(cli->vault, &job->store->info, job->snapshot.seq, &how, cli_progress(cli),
 	                        &result, err);

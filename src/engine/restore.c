@@ -371,7 +371,8 @@ static int into_masked(struct restore *r, const struct restore_mask *mask, const
 	const struct sink_masked_options o = {
 		.folder = mask->to, .rules = mask->rules, .skeleton = mask->skeleton,
 		.overwrite = mask->overwrite, .dry_run = mask->dry_run,
-		.stop = progress ? progress->stop : NULL, .missing = mask->missing, .arg = mask->arg,
+		.stop = progress ? progress->stop : NULL, .hidden = mask->hidden,
+		.missing = mask->missing, .arg = mask->arg,
 		.result = mask->result, .target = r->result->target, .target_size = sizeof r->result->target,
 	};
 	struct sink *sink = sink_masked(&o, err);

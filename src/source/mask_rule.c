@@ -20,6 +20,11 @@ static const char *const units[] = {
 
 const char *mask_kind_text(enum mask_kind kind) { return kinds[kind]; }
 
+void mask_place_number(char out[MASK_NUMBERED_MAX], unsigned number)
+{
+	snprintf(out, MASK_NUMBERED_MAX, "words-%u", number);
+}
+
 void mask_rule_clear(struct mask_rule *rule)
 {
 	free(rule->text);
@@ -31,7 +36,7 @@ void mask_rule_clear(struct mask_rule *rule)
 struct reading {
 	struct mask_rule *rule;
 	char **at;                 /* the next word */
-	const char *folder;
+	struct mask_place *place;
 	struct err *err;
 };
 
@@ -171,8 +176,14 @@ static int read_pseudonym(struct reading *r)
 	char path[PATH_MAX];
 	if (take_text(r, "pseudonym needs a file of words") != 0)
 		return r->err->code;
+	char numbered[MASK_NUMBERED_MAX];
 	const char *file = r->rule->text;
-	int n = snprintf(path, sizeof path, "%s%s%s", *file == '/' ? "" : r->folder,
+	if (r->place->next == MASK_DICTIONARIES_MAX)
+		return err_set(r->err, ERR_LIMIT, "more than 256 dictionaries");
+	mask_place_number(numbered, r->place->next++);
+	if (r->place->numbered)
+		file = numbered;
+	int n = snprintf(path, sizeof path, "%s%s%s", *file == '/' ? "" : r->place->folder,
 	                 *file == '/' ? "" : "/", file);
 	if (n >= (int)sizeof path)
 		return refuse(r, "the path of the words is too long", NULL);
@@ -232,14 +243,14 @@ static int read_rule(struct reading *r)
 	return unknown(r, word);
 }
 
-int mask_rule_parse(struct mask_rule *rule, const char *words, const char *folder, struct err *err)
+int mask_rule_parse(struct mask_rule *rule, const char *words, struct mask_place *place, struct err *err)
 {
 	struct mask_rule read = { .kind = MASK_UNDECIDED };
 	char **list = split_words(words, err);
 	*rule = read;
 	if (!list)
 		return err->code;
-	struct reading r = { &read, list, folder, err };
+	struct reading r = { &read, list, place, err };
 	int rc = read_rule(&r);
 	split_free(list);
 	if (rc != 0)

@@ -30,9 +30,20 @@ struct mask_rule {
 	enum mask_unit unit;       /* date-shift: of numbers */
 };
 
-/* Read `words`; a dictionary is read too, and looked for in `folder` unless its path is absolute.
+/* Where dictionaries are: files by their own paths, or, where rules were stored again, by number. */
+struct mask_place {
+	const char *folder;        /* of paths that are not absolute */
+	bool numbered;
+	unsigned next;             /* goes up with each dictionary; ERR_LIMIT at MASK_DICTIONARIES_MAX */
+};
+enum { MASK_DICTIONARIES_MAX = 256, MASK_NUMBERED_MAX = 24 };
+
+/* The name of a numbered one. */
+void mask_place_number(char out[MASK_NUMBERED_MAX], unsigned number);
+
+/* Read `words`; a dictionary is read too.
  * ERR_INVALID (in words; *rule is empty), ERR_LIMIT, ERR_ABSENT, ERR_DENIED, ERR_IO, ERR_NOMEM. */
-int mask_rule_parse(struct mask_rule *rule, const char *words, const char *folder, struct err *err);
+int mask_rule_parse(struct mask_rule *rule, const char *words, struct mask_place *place, struct err *err);
 void mask_rule_clear(struct mask_rule *rule);
 
 /* Does the same value become the same value under both, if they share a key and what case counts for? */

@@ -13,11 +13,14 @@
 #include "base/io.h"
 #include "base/utf8.h"
 #include "crypto/hash.h"
+#include "source/mask_words.h"
 
 enum { SPELL_BYTES = 8 };
 
 struct mask_rules {
-	const char *folder;          /* while it is read */
+	struct mask_place *place;    /* while it is read */
+	char *text;
+	size_t len;
 	struct mask_rules_table *tables;
 	size_t n, count;
 	uint8_t digest[SHA256_BYTES];
@@ -37,6 +40,7 @@ void mask_rules_free(struct mask_rules *r)
 	for (size_t i = 0; i < r->n; i++)
 		table_clear(&r->tables[i]);
 	free(r->tables);
+	free(r->text);
 	free(r);
 }
 
@@ -188,7 +192,7 @@ static int read_column(struct mask_rules *r, struct mask_rules_table *t, const s
 	if (!more)
 		return err->code;
 	t->columns = more;
-	if (mask_rule_parse(&t->columns[t->n].rule, value, r->folder, err) != 0)
+	if (mask_rule_parse(&t->columns[t->n].rule, value, r->place, err) != 0)
 		return at_line(at, err);
 	snprintf(t->columns[t->n++].name, MASK_NAME_MAX, "%s", key);
 	return 0;
@@ -208,8 +212,8 @@ static int on_entry(void *arg, const struct ini_place *at, const char *key, cons
 	return read_column(r, t, at, key, value, err);
 }
 
-struct mask_rules *mask_rules_parse(const char *file, const char *folder, const char *text, size_t len,
-                                    struct err *err)
+static struct mask_rules *parse(const char *file, struct mask_place *place, const char *text, size_t len,
+                                struct err *err)
 {
 	static const char spelled[] = "'restore --mask-template' tells how it is written";
 	AUTO(mask_rules) r = calloc(1, sizeof *r);
@@ -217,14 +221,28 @@ struct mask_rules *mask_rules_parse(const char *file, const char *folder, const 
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	r->folder = folder;
+	r->place = place;
+	r->len = len;
+	r->text = malloc(len + 1);
+	if (!r->text) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	memcpy(r->text, text, len);
 	sha256(r->digest, text, len);
 	const struct ini_visitor visitor = { on_section, on_entry, r, .long_name = spelled,
 	                                     .long_line = "put the words into a dictionary" };
 	if (ini_guard_read(file, text, len, &visitor, err) != 0)
 		return NULL;
-	r->folder = NULL;
+	r->place = NULL;
 	return TAKE(r);
+}
+
+struct mask_rules *mask_rules_parse(const char *file, const char *folder, const char *text, size_t len,
+                                    struct err *err)
+{
+	struct mask_place place = { .folder = folder };
+	return parse(file, &place, text, len, err);
 }
 
 struct mask_rules *mask_rules_load(const char *path, struct err *err)
@@ -241,6 +259,54 @@ struct mask_rules *mask_rules_load(const char *path, struct err *err)
 		return NULL;
 	const char *bytes = text->bytes ? (const char *)text->bytes : "";
 	return mask_rules_parse(path, dirname(copy), bytes, text->len, err);
+}
+
+/* ---- for another process ---- */
+
+static const char stored_name[] = "rules";
+
+static int write_in(const char *folder, const char *name, const void *data, size_t len, struct err *err)
+{
+	char path[PATH_MAX];
+	if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
+		return err_set(err, ERR_LIMIT, "path is too long: %.100s...", folder);
+	return io_write_file_lazily(path, data, len, 0600, err);
+}
+
+static int store_words(const struct mask_words *w, const char *folder, unsigned number, struct err *err)
+{
+	char name[MASK_NUMBERED_MAX];
+	AUTO(buf) text = buf_new(MASK_WORDS_BYTES_MAX, err);
+	mask_place_number(name, number);
+	if (!text || mask_words_write(w, text, err) != 0)
+		return err->code;
+	return write_in(folder, name, text->bytes, text->len, err);
+}
+
+/* Dictionaries get their numbers in the order in which they will be asked for. */
+int mask_rules_store(const struct mask_rules *r, const char *folder, struct err *err)
+{
+	unsigned number = 0;
+	if (write_in(folder, stored_name, r->text, r->len, err) != 0)
+		return err->code;
+	for (size_t i = 0; i < r->n; i++)
+		for (size_t k = 0; k < r->tables[i].n; k++) {
+			const struct mask_words *w = r->tables[i].columns[k].rule.words;
+			if (w && store_words(w, folder, number++, err) != 0)
+				return err->code;
+		}
+	return 0;
+}
+
+struct mask_rules *mask_rules_stored(const char *folder, struct err *err)
+{
+	char path[PATH_MAX];
+	struct mask_place place = { .folder = folder, .numbered = true };
+	AUTO(buf) text = buf_new(MASK_RULES_BYTES_MAX, err);
+	snprintf(path, sizeof path, "%s/%s", folder, stored_name);
+	if (!text || io_read_file(path, text, err) != 0)
+		return NULL;
+	return parse(stored_name, &place, text->bytes ? (const char *)text->bytes : "", text->len, err);
 }
 
 /* ---- asking ---- */

@@ -44,6 +44,11 @@ AUTO_FREE(mask_rules);
 struct mask_rules *mask_rules_parse(const char *file, const char *folder, const char *text, size_t len,
                                     struct err *err);
 
+/* Write rules and dictionaries into a folder, and read them there again, with the same order and the same
+ * digest. NULL, or negative, with what the others give. */
+int mask_rules_store(const struct mask_rules *r, const char *folder, struct err *err);
+struct mask_rules *mask_rules_stored(const char *folder, struct err *err);
+
 /* How a table's or column's name is written in rules. */
 void mask_rules_spell(char out[MASK_NAME_MAX], const char *name);
 

@@ -108,3 +108,12 @@ const char *mask_words_choose(const struct mask_words *w, uint64_t number)
 {
 	return w->words[number % w->n];
 }
+
+int mask_words_write(const struct mask_words *w, struct buf *out, struct err *err)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if ((i > 0 && buf_append(out, "\n", 1, err) != 0) ||
+		    buf_append(out, w->words[i], strlen(w->words[i]), err) != 0)
+			return err->code;
+	return 0;
+}

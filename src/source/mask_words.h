@@ -27,6 +27,11 @@ AUTO_FREE(mask_words);
 
 size_t mask_words_count(const struct mask_words *w);
 
+struct buf;
+
+/* Append the text of a dictionary with the same words. ERR_LIMIT, ERR_NOMEM. */
+int mask_words_write(const struct mask_words *w, struct buf *out, struct err *err);
+
 /* The word that this number chooses: lives as long as the dictionary. */
 const char *mask_words_choose(const struct mask_words *w, uint64_t number);
 

@@ -3,43 +3,97 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/io.h"
+#include "base/lines.h"
+#include "base/sandbox.h"
 #include "holdfast/source.h"
-#include "source/mask_schema.h"
-#include "source/mask_sqlite.h"
+#include "source/mask_inside.h"
+#include "source/mask_rules.h"
+#include "source/mask_talk.h"
 #include "source/sqlite_settle.h"
 #include "source/veiled.h"
+
+enum { TIMEOUT_MS = 7 * 86400 * 1000 };
 
 struct masked_sink {
 	struct sink base;
 	const struct sink_masked_options *o;
+	struct sandbox *box;
 	struct veiled *original;
-	bool begun;
-	char path[PATH_MAX], part[PATH_MAX];
+	bool made_boxes, begun;
+	char boxes[PATH_MAX], path[PATH_MAX], out[PATH_MAX];
 };
 
 static struct masked_sink *of(struct sink *k) { return (struct masked_sink *)k; }
 
+static int join(char out[PATH_MAX], const char *folder, const char *name, struct err *err)
+{
+	if (snprintf(out, PATH_MAX, "%s/%s", folder, name) < PATH_MAX)
+		return 0;
+	return err_set(err, ERR_LIMIT, "path is too long: %.100s/%.100s", folder, name);
+}
+
+/* ---- the sandbox ---- */
+
+/* Whoever else may write into the folder could have put one of their own there. */
+static int check_own(const char *path, struct err *err)
+{
+	struct stat st;
+	if (lstat(path, &st) != 0)
+		return err_sys(err, "%.300s", path);
+	if (S_ISDIR(st.st_mode) && st.st_uid == geteuid() && (st.st_mode & 022) == 0)
+		return 0;
+	err_set(err, ERR_EXISTS, "%.300s: is there, and is not ours", path);
+	return err_hint(err, "remove it, or restore into a folder that nobody else can write to");
+}
+
+/* Sandboxes lie in a folder of their own, so that a sweep looks at nothing else. */
+static int make_boxes(struct masked_sink *s, struct err *err)
+{
+	unsigned swept;
+	if (join(s->boxes, s->o->folder, SINK_MASKED_BOXES, err) != 0)
+		return err->code;
+	if (mkdir(s->boxes, 0700) != 0 && errno != EEXIST)
+		return err_sys(err, "%.300s", s->boxes);
+	if (check_own(s->boxes, err) != 0)
+		return err->code;
+	s->made_boxes = true;
+	return sandbox_sweep(s->boxes, &swept, err);
+}
+
+static int make_box(struct masked_sink *s, struct err *err)
+{
+	char name[SANDBOX_NAME_MAX], path[PATH_MAX];
+	uint64_t number = 0;
+	if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
+		return err_sys(err, "random bytes");
+	snprintf(name, sizeof name, "mask-%016llx", (unsigned long long)number);
+	const struct sandbox_options options = { .parent = s->boxes, .name = name, .hidden = s->o->hidden,
+	                                         .stop = s->o->stop };
+	s->box = sandbox_new(&options, err);
+	if (!s->box || join(path, sandbox_folder(s->box), MASK_INSIDE_ORIGINAL, err) != 0 ||
+	    join(s->out, sandbox_folder(s->box), MASK_INSIDE_MASKED, err) != 0)
+		return err->code;
+	s->original = veiled_new(path, err);
+	return s->original ? 0 : (int)err->code;
+}
+
 /* ---- the original comes ---- */
 
-static int set_paths(struct masked_sink *s, const char *name, struct err *err)
+static int set_path(struct masked_sink *s, const char *name, struct err *err)
 {
 	const char *slash = strrchr(name, '/');
-	name = slash ? slash + 1 : name;
-	int a = snprintf(s->path, PATH_MAX, "%s/%s", s->o->folder, name);
-	int b = snprintf(s->part, PATH_MAX, "%s/.%s.holdfast-masked", s->o->folder, name);
-	if (a < PATH_MAX && b < PATH_MAX)
-		return 0;
-	return err_set(err, ERR_LIMIT, "path is too long: %.100s/%.100s", s->o->folder, name);
+	return join(s->path, s->o->folder, slash ? slash + 1 : name, err);
 }
 
 /* Before hours of work; when the file gets its name this is looked at again. */
@@ -59,7 +113,7 @@ static int masked_entry(struct sink *k, const struct source_entry *entry, struct
 	if (s->begun || entry->page_bytes == 0)
 		return err_set(err, ERR_INVALID, "only a store of one SQLite database can be masked");
 	s->begun = true;
-	return set_paths(s, entry->path, err) == 0 ? refuse_existing(s, err) : (int)err->code;
+	return set_path(s, entry->path, err) == 0 ? refuse_existing(s, err) : (int)err->code;
 }
 
 static int masked_data(struct sink *k, const void *data, size_t len, struct err *err)
@@ -67,35 +121,77 @@ static int masked_data(struct sink *k, const void *data, size_t len, struct err 
 	return veiled_write(of(k)->original, data, len, err);
 }
 
-/* ---- and the masked one is made ---- */
+/* ---- and is masked inside ---- */
 
-/* Whoever else may write into the folder could have put a file of their own there. */
-static int check_own(int fd, const char *path, struct err *err)
+static int run_inside(struct masked_sink *s, struct buf *output, struct err *err)
 {
-	struct stat st;
-	if (fstat(fd, &st) != 0)
-		return err_sys(err, "%s", path);
-	if (S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_nlink == 1)
-		return 0;
-	err_set(err, ERR_EXISTS, "%s: is there, and is not ours", path);
-	return err_hint(err, "remove it, or restore into a folder that nobody else can write to");
+	uint8_t input[MASK_INSIDE_INPUT] = { s->o->rules ? MASK_INSIDE_MASK : MASK_INSIDE_SKELETON };
+	memcpy(input + 1, veiled_key(s->original), VEIL_KEY_BYTES);
+	const char *program = s->o->program ? s->o->program : "/proc/self/exe";
+	const struct sandbox_program p = {
+		.argv = (const char *const[]){ program, MASK_INSIDE_WORD, NULL },
+		.input = input, .input_len = sizeof input, .timeout_ms = TIMEOUT_MS,
+	};
+	int rc = sandbox_run(s->box, &p, output, err);
+	sodium_memzero(input, sizeof input);
+	return rc == 0 ? 0 : err_wrap(err, "masking");
 }
 
-/* The lock tells a run that works from one that was killed. */
-static int open_part(const char *path, struct err *err)
+/* 1: it was the last line. */
+static int take_line(struct masked_sink *s, const struct mask_line *line, struct err *err)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-	if (fd < 0)
-		return err_sys(err, "%s", path);
-	int rc = check_own(fd, path, err);
-	if (rc == 0 && flock(fd, LOCK_EX | LOCK_NB) != 0)
-		rc = err_set(err, ERR_BUSY, "%s: another restore masks into it", path);
-	if (rc == 0 && (fchmod(fd, 0600) != 0 || ftruncate(fd, 0) != 0))
-		rc = err_sys(err, "%s", path);
-	if (rc == 0)
-		return fd;
-	io_drop(&fd);
-	return rc;
+	switch (line->said) {
+	case MASK_SAID_LACKS:
+		if (s->o->missing)
+			s->o->missing(s->o->arg, line->table, line->column[0] ? line->column : NULL);
+		return 0;
+	case MASK_SAID_SKELETON:
+		return s->o->rules ? err_set(err, ERR_CORRUPT, "the sandbox's answer: to no question")
+		                   : s->o->skeleton(s->o->arg, line->text, err);
+	case MASK_SAID_DONE: *s->o->result = line->result; return 1;
+	case MASK_SAID_FAILED: break;
+	}
+	*err = line->why;
+	return err->code;
+}
+
+static int read_answer(struct masked_sink *s, const struct buf *output, struct err *err)
+{
+	struct wire w = wire_over(output->bytes, output->len);
+	struct line text;
+	int rc = 0;
+	while (rc == 0 && lines_next(&w, &text)) {
+		struct mask_line line;
+		rc = mask_line_decode(&line, text.text, text.len, err);
+		if (rc != 0)
+			break;
+		rc = take_line(s, &line, err);
+		mask_line_clear(&line);
+	}
+	return rc == 1 ? 0 : rc != 0 ? rc : err_set(err, ERR_CORRUPT, "the sandbox's answer: has no end");
+}
+
+static int ask(struct masked_sink *s, struct err *err)
+{
+	AUTO(buf) output = buf_new(MASK_TALK_MAX, err);
+	if (!output || (s->o->rules && mask_rules_store(s->o->rules, sandbox_folder(s->box), err) != 0) ||
+	    sandbox_give(s->box, err) != 0 || run_inside(s, output, err) != 0)
+		return err->code;
+	return read_answer(s, output, err);
+}
+
+/* ---- what came out gets its name ---- */
+
+/* It comes from where anybody may have been: a file, and no other name for one. */
+static int check_out(const struct masked_sink *s, struct err *err)
+{
+	struct stat st;
+	if (lstat(s->out, &st) != 0)
+		return err_sys(err, "the masked database");
+	if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
+		return err_set(err, ERR_CORRUPT, "the masked database is no file");
+	s->o->result->bytes = (uint64_t)st.st_size;
+	return 0;
 }
 
 /* Its owner is who restores, and not who had the original. */
@@ -107,64 +203,38 @@ static int settle(const struct masked_sink *s, struct err *err)
 		.path = s->path, .mode = S_IFREG | 0600, .uid = geteuid(), .gid = getegid(),
 		.mtime_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec,
 	};
-	const struct settle_request r = { .temporary = s->part, .target = s->path, .entry = &entry,
+	const struct settle_request r = { .temporary = s->out, .target = s->path, .entry = &entry,
 	                                  .overwrite = s->o->overwrite };
-	return sqlite_settle(&r, err);
-}
-
-static int mask_into_part(const struct masked_sink *s, sqlite3 *db, int fd, struct err *err)
-{
-	struct stat st;
-	const struct mask_request request = { .from = db, .rules = s->o->rules, .to = s->part,
-	                                      .stop = s->o->stop, .missing = s->o->missing,
-	                                      .arg = s->o->arg };
-	if (mask_sqlite(&request, s->o->result, err) != 0)
+	if (sqlite_settle(&r, err) != 0)
 		return err->code;
-	if (fsync(fd) != 0 || fstat(fd, &st) != 0)
-		return err_sys(err, "%s", s->part);
-	s->o->result->bytes = (uint64_t)st.st_size;
-	return s->o->dry_run ? 0 : settle(s, err);
-}
-
-static int mask(const struct masked_sink *s, sqlite3 *db, struct err *err)
-{
-	IO_AUTO_FD fd = open_part(s->part, err);
-	if (fd < 0)
-		return err->code;
-	int rc = mask_into_part(s, db, fd, err);
-	if (rc != 0 || s->o->dry_run)
-		unlink(s->part);
-	else if (s->o->target)
+	if (s->o->target)
 		snprintf(s->o->target, s->o->target_size, "%s", s->path);
-	return rc;
-}
-
-static int tell_skeleton(const struct masked_sink *s, sqlite3 *db, struct err *err)
-{
-	AUTO(buf) text = buf_new(MASK_TEMPLATE_MAX, err);
-	if (!text || mask_sqlite_template(db, s->o->stop, text, err) != 0)
-		return err->code;
-	const char *words = buf_text(text, err);
-	return words ? s->o->skeleton(s->o->arg, words, err) : (int)err->code;
+	return 0;
 }
 
 static int masked_close(struct sink *k, struct err *err)
 {
-	const struct masked_sink *s = of(k);
-	sqlite3 *db = NULL;
+	struct masked_sink *s = of(k);
 	if (!s->begun)
 		return err_set(err, ERR_INVALID, "there is no database to mask");
-	if (veiled_open(s->original, &db, err) != 0)
+	if (ask(s, err) != 0)
 		return err->code;
-	int rc = s->o->rules ? mask(s, db, err) : tell_skeleton(s, db, err);
-	sqlite3_close(db);
-	return rc;
+	if (!s->o->rules)
+		return 0;
+	if (check_out(s, err) != 0)
+		return err->code;
+	return s->o->dry_run ? 0 : settle(s, err);
 }
 
 static void masked_free(struct sink *k)
 {
-	veiled_free(of(k)->original);
-	free(k);
+	struct masked_sink *s = of(k);
+	veiled_free(s->original);
+	sandbox_free(s->box);
+	/* unless another restore is in it */
+	if (s->made_boxes)
+		rmdir(s->boxes);
+	free(s);
 }
 
 static const struct sink_ops masked_ops = {
@@ -183,9 +253,8 @@ struct sink *sink_masked(const struct sink_masked_options *options, struct err *
 	}
 	s->base.ops = &masked_ops;
 	s->o = options;
-	s->original = veiled_new(options->folder, err);
-	if (s->original)
+	if (make_boxes(s, err) == 0 && make_box(s, err) == 0)
 		return &s->base;
-	free(s);
+	masked_free(&s->base);
 	return NULL;
 }

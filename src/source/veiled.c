@@ -1,16 +1,14 @@
 #include "source/veiled.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "crypto/secret.h"
-#include "crypto/veil.h"
 #include "holdfast/err.h"
 
 enum { BLOCK = 65536, SECTOR = 4096, NAME_BYTES = 40, PATH_BYTES = 64 };
@@ -25,30 +23,6 @@ struct veiled {
 };
 
 /* ---- the file ---- */
-
-/* Where a file system cannot make files without a name: a name that is gone before the first byte. */
-static int open_and_unlink(const char *folder, struct err *err)
-{
-	char path[PATH_MAX];
-	if (snprintf(path, sizeof path, "%s/.holdfast-veiled-XXXXXX", folder) >= (int)sizeof path)
-		return err_set(err, ERR_INVALID, "path is too long: %.100s...", folder);
-	int fd = mkostemp(path, O_CLOEXEC);
-	if (fd >= 0 && unlink(path) == 0)
-		return fd;
-	err_sys(err, "%.200s", folder);
-	io_drop(&fd);
-	return err->code;
-}
-
-static int open_nameless(const char *folder, struct err *err)
-{
-	int fd = open(folder, O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		return fd;
-	if (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)
-		return open_and_unlink(folder, err);
-	return err_sys(err, "%.200s", folder);
-}
 
 int veiled_write(struct veiled *v, const void *data, size_t len, struct err *err)
 {
@@ -221,7 +195,7 @@ int veiled_open(struct veiled *v, sqlite3 **db, struct err *err)
 	return err->code;
 }
 
-struct veiled *veiled_new(const char *folder, struct err *err)
+static struct veiled *start(const char *path, int flags, const uint8_t *key, struct err *err)
 {
 	AUTO(veiled) v = calloc(1, sizeof *v);
 	if (!v) {
@@ -229,16 +203,37 @@ struct veiled *veiled_new(const char *folder, struct err *err)
 		return NULL;
 	}
 	v->fd = -1;
-	v->key = secret_random(VEIL_KEY_BYTES, err);
+	v->key = key ? secret_copy(key, VEIL_KEY_BYTES, err) : secret_random(VEIL_KEY_BYTES, err);
 	v->block = v->key ? secret_new(BLOCK, err) : NULL;
 	if (!v->block)
 		return NULL;
-	int fd = open_nameless(folder, err);
-	if (fd < 0)
+	v->fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (v->fd >= 0)
+		return TAKE(v);
+	err_sys(err, "%.300s", path);
+	return NULL;
+}
+
+struct veiled *veiled_new(const char *path, struct err *err)
+{
+	return start(path, O_RDWR | O_CREAT | O_EXCL, NULL, err);
+}
+
+struct veiled *veiled_attach(const char *path, const uint8_t key[VEIL_KEY_BYTES], struct err *err)
+{
+	struct stat st;
+	AUTO(veiled) v = start(path, O_RDONLY, key, err);
+	if (!v)
 		return NULL;
-	v->fd = fd;
+	if (fstat(v->fd, &st) != 0) {
+		err_sys(err, "%.300s", path);
+		return NULL;
+	}
+	v->length = (uint64_t)st.st_size;
 	return TAKE(v);
 }
+
+const uint8_t *veiled_key(const struct veiled *v) { return v->key->bytes; }
 
 void veiled_free(struct veiled *v)
 {

@@ -1,10 +1,10 @@
 /*
- * veiled - a database that lies on the disk for a while, hidden, without a name, and can be read by nobody
- * but this process.
+ * veiled - a database that lies on the disk for a while, hidden, and can be read by nobody but this process
+ * and the one that it hands the key to.
  *
- * The file has no name from the first byte, so that nothing is left when the process dies. Its bytes are
- * under a key (crypto/veil.h) that is in secret memory only, so that what the disk still holds later tells
- * nothing. SQLite reads it through a file system layer of its own, read-only.
+ * Its bytes are under a key (crypto/veil.h) that is in memory only, so that neither the file nor what the
+ * disk still holds of it later tells anything. SQLite reads it through a file system layer of its own,
+ * read-only.
  */
 #ifndef VEILED_H
 #define VEILED_H
@@ -14,15 +14,21 @@
 #include <stdint.h>
 
 #include "base/scope.h"
+#include "crypto/veil.h"
 
 struct err;
 struct veiled;
 
-/* An empty file on the disk of that folder. NULL with ERR_ABSENT, ERR_DENIED, ERR_SPACE, ERR_IO,
- * ERR_NOMEM. */
-struct veiled *veiled_new(const char *folder, struct err *err);
+/* A new, empty file. NULL with ERR_EXISTS, ERR_ABSENT, ERR_DENIED, ERR_SPACE, ERR_IO, ERR_NOMEM. */
+struct veiled *veiled_new(const char *path, struct err *err);
 
-/* Every connection is closed already. */
+/* One that is there, to be read. NULL with ERR_ABSENT, ERR_DENIED, ERR_IO, ERR_NOMEM. */
+struct veiled *veiled_attach(const char *path, const uint8_t key[VEIL_KEY_BYTES], struct err *err);
+
+/* The key, to be handed on; the caller wipes what it copies. */
+const uint8_t *veiled_key(const struct veiled *v);
+
+/* Every connection is closed already. The file stays. */
 void veiled_free(struct veiled *v);
 AUTO_FREE(veiled);
 

@@ -14,11 +14,18 @@
 
 static char folder[SCRATCH_MAX];
 
+static struct mask_place *here(void)
+{
+	static struct mask_place place;
+	place = (struct mask_place){ .folder = folder };
+	return &place;
+}
+
 static struct mask_rule parse(const char *words)
 {
 	struct err err = { 0 };
 	struct mask_rule rule;
-	assert_int_equal(mask_rule_parse(&rule, words, folder, &err), 0);
+	assert_int_equal(mask_rule_parse(&rule, words, here(), &err), 0);
 	return rule;
 }
 
@@ -26,7 +33,7 @@ static void refused(const char *words, const char *message)
 {
 	struct err err = { 0 };
 	struct mask_rule rule;
-	assert_int_equal(mask_rule_parse(&rule, words, folder, &err), ERR_INVALID);
+	assert_int_equal(mask_rule_parse(&rule, words, here(), &err), ERR_INVALID);
 	assert_string_equal(err.msg, message);
 	assert_int_equal(rule.kind, MASK_UNDECIDED);
 	assert_null(rule.text);
@@ -106,7 +113,7 @@ static void a_dictionary_lies_beside_the_rules(void **state)
 	struct mask_rule rule = parse("pseudonym names domain=d");
 	assert_int_equal(mask_words_count(rule.words), 2);
 	mask_rule_clear(&rule);
-	assert_int_equal(mask_rule_parse(&rule, "pseudonym others", folder, &err), ERR_ABSENT);
+	assert_int_equal(mask_rule_parse(&rule, "pseudonym others", here(), &err), ERR_ABSENT);
 }
 
 static void rules_join_when_they_do_the_same(void **state)

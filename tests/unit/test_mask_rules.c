@@ -5,10 +5,14 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/hex.h"
+#include "base/io.h"
+#include "scratch.h"
 #include "source/mask_rules.h"
+#include "source/mask_words.h"
 
 static struct mask_rules *parse(const char *text, struct err *err)
 {
@@ -94,12 +98,37 @@ static void the_digest_is_that_of_sha256sum(void **state)
 	assert_string_equal(hex, "d7c11f2931d8549245166e48226e47e6cf86620935cdfef433e0d5b7aa4e2b59");
 }
 
+static void stored_rules_are_read_again_with_their_dictionaries(void **state)
+{
+	(void)state;
+	struct err err = { 0 };
+	char folder[SCRATCH_MAX], path[SCRATCH_MAX + 10];
+	static const char text[] = "[t]\na = pseudonym names\nb = hash\nc = pseudonym towns\n";
+	assert_true(scratch_make(folder));
+	snprintf(path, sizeof path, "%s/names", folder);
+	assert_int_equal(io_write_file(path, "Anna\nBert\nCleo\n", 15, 0600, &err), 0);
+	snprintf(path, sizeof path, "%s/towns", folder);
+	assert_int_equal(io_write_file(path, "Rome\n\nBern\n", 11, 0600, &err), 0);
+	AUTO(mask_rules) r = mask_rules_parse("rules", folder, text, sizeof text - 1, &err);
+	assert_non_null(r);
+	assert_int_equal(mask_rules_store(r, folder, &err), 0);
+	assert_int_equal(unlink(path), 0);
+	AUTO(mask_rules) again = mask_rules_stored(folder, &err);
+	assert_non_null(again);
+	assert_memory_equal(mask_rules_digest(again), mask_rules_digest(r), 32);
+	const struct mask_rules_table *t = mask_rules_find(again, "t");
+	assert_int_equal(mask_words_count(mask_rules_column(t, "a")->words), 3);
+	assert_string_equal(mask_words_choose(mask_rules_column(t, "c")->words, 1), "Bern");
+	scratch_remove(folder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tables_and_columns_are_found),
 		cmocka_unit_test(every_name_can_be_written),
 		cmocka_unit_test(what_is_unclear_is_refused),
+		cmocka_unit_test(stored_rules_are_read_again_with_their_dictionaries),
 		cmocka_unit_test(the_digest_is_that_of_sha256sum),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

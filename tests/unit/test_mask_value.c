@@ -16,6 +16,13 @@
 #include "source/mask_value.h"
 
 static char folder[SCRATCH_MAX];
+
+static struct mask_place *here(void)
+{
+	static struct mask_place place;
+	place = (struct mask_place){ .folder = folder };
+	return &place;
+}
 static struct secret *restore_key;
 
 static struct mask_cell text(const char *s)
@@ -63,7 +70,7 @@ static struct masked mask_in(const char *words, const char *domain, struct mask_
 {
 	struct err err = { 0 };
 	struct mask_rule rule;
-	assert_int_equal(mask_rule_parse(&rule, words, folder, &err), 0);
+	assert_int_equal(mask_rule_parse(&rule, words, here(), &err), 0);
 	struct masked m = masked_by(&rule, domain, &in, &subject);
 	mask_rule_clear(&rule);
 	return m;
@@ -220,7 +227,7 @@ static void a_rule_that_does_not_fit_says_so_without_the_value(void **state)
 	struct mask_rule rule;
 	struct mask_cell in = text("Anna Secret"), out;
 	AUTO(buf) room = buf_new(1000, &err);
-	assert_int_equal(mask_rule_parse(&rule, "date-shift 3 by id", folder, &err), 0);
+	assert_int_equal(mask_rule_parse(&rule, "date-shift 3 by id", here(), &err), 0);
 	const struct mask_how how = { &rule, restore_key, false };
 	assert_int_equal(mask_value(&how, &in, NULL, &out, room, &err), ERR_INVALID);
 	assert_null(strstr(err.msg, "Secret"));

@@ -1,15 +1,15 @@
 /* A database goes in, and only a masked one is ever a file with a name. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <dirent.h>
-#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <cmocka.h>
 
 #include "crypto/hash.h"
@@ -20,7 +20,7 @@
 
 struct place {
 	char folder[SCRATCH_MAX], out[MASK_MAKE_PATH], from[MASK_MAKE_PATH];
-	char target[MASK_MAKE_PATH + 100], part[MASK_MAKE_PATH + 40];
+	char target[MASK_MAKE_PATH + 100], boxes[MASK_MAKE_PATH + 40];
 	struct buf *image;
 	struct mask_rules *rules;
 	struct mask_result result;
@@ -36,7 +36,7 @@ static int set_up(void **state)
 		return -1;
 	snprintf(p->out, sizeof p->out, "%s/out", p->folder);
 	snprintf(p->from, sizeof p->from, "%s/from.db", p->folder);
-	snprintf(p->part, sizeof p->part, "%s/.crm.db.holdfast-masked", p->out);
+	snprintf(p->boxes, sizeof p->boxes, "%s/" SINK_MASKED_BOXES, p->out);
 	p->image = buf_new(16 << 20, &p->err);
 	p->rules = mask_rules_parse("rules", ".", text, sizeof text - 1, &p->err);
 	if (!p->image || !p->rules || mkdir(p->out, 0700) != 0 ||
@@ -62,27 +62,29 @@ static int tear_down(void **state)
 	return rc;
 }
 
-static void visit(const char *folder, unsigned *files)
+static unsigned found;
+
+static int look(const char *path, const struct stat *st, int type, struct FTW *at)
 {
-	DIR *dir = opendir(folder);
-	assert_non_null(dir);
-	for (struct dirent *e; (e = readdir(dir));) {
-		char path[MASK_MAKE_PATH + 300];
-		if (e->d_name[0] == '.' && (!e->d_name[1] || e->d_name[1] == '.'))
-			continue;
-		snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
-		++*files;
+	(void)st, (void)at;
+	if (type == FTW_F) {
+		found++;
 		assert_false(mask_file_holds(path, MASK_SECRET));
 	}
-	closedir(dir);
+	return 0;
 }
 
-/* Files in the folder; none of them holds a secret. */
+/* Files in the folder and below; none of them holds a secret. */
 static unsigned files(const struct place *p)
 {
-	unsigned n = 0;
-	visit(p->out, &n);
-	return n;
+	found = 0;
+	assert_int_equal(nftw(p->out, look, 16, FTW_PHYS), 0);
+	return found;
+}
+
+static bool is_empty(const char *folder)
+{
+	return rmdir(folder) == 0 && mkdir(folder, 0700) == 0;
 }
 
 static int restore(struct place *p)
@@ -94,9 +96,9 @@ static int restore(struct place *p)
 	int rc = k->ops->entry(k, &entry, &p->err);
 	if (rc == 0)
 		rc = k->ops->data(k, p->image->bytes, p->image->len, &p->err);
-	/* the original is there, and has no name */
+	/* the original is there, and nobody can read it */
 	if (rc == 0)
-		files(p);
+		assert_true(files(p) > 0);
 	if (rc == 0)
 		rc = k->ops->close(k, &p->err);
 	k->ops->free(k);
@@ -152,38 +154,59 @@ static void rules_that_do_not_fit_leave_nothing(void **state)
 	assert_int_equal(files(p), 0);
 }
 
-static void what_a_killed_run_left_is_written_over(void **state)
+static void what_a_killed_run_left_is_swept(void **state)
 {
 	struct place *p = *state;
-	struct err err;
-	char block[9000];
-	memset(block, 'x', sizeof block);
-	assert_int_equal(io_write_file(p->part, block, sizeof block, 0644, &err), 0);
+	const struct source_entry entry = { .path = "crm.db", .page_bytes = 4096 };
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct sink *k = sink_masked(&p->options, &p->err);
+		if (k && k->ops->entry(k, &entry, &p->err) == 0)
+			k->ops->data(k, p->image->bytes, p->image->len, &p->err);
+		raise(SIGKILL);
+	}
+	waitpid(child, NULL, 0);
+	/* a lock and the original, which nobody can read any more */
+	assert_true(files(p) >= 2);
 	assert_int_equal(restore(p), 0);
 	assert_int_equal(files(p), 1);
-	assert_false(mask_file_holds(p->target, "xxxxxxxx"));
+	assert_int_not_equal(access(p->boxes, F_OK), 0);
 }
 
-static void two_do_not_mask_into_one_file(void **state)
+static void what_is_not_ours_is_neither_used_nor_swept(void **state)
 {
 	struct place *p = *state;
-	IO_AUTO_FD fd = open(p->part, O_RDWR | O_CREAT, 0600);
-	assert_int_equal(flock(fd, LOCK_EX), 0);
-	assert_int_equal(restore(p), ERR_BUSY);
-	assert_int_equal(access(p->part, F_OK), 0);
+	char inside[MASK_MAKE_PATH + 60], empty[MASK_MAKE_PATH + 60];
+	assert_int_equal(symlink(p->folder, p->boxes), 0);
+	assert_null(sink_masked(&p->options, &p->err));
+	assert_int_equal(p->err.code, ERR_EXISTS);
+	assert_int_equal(unlink(p->boxes), 0);
+	assert_int_equal(mkdir(p->boxes, 0700), 0);
+	assert_int_equal(chmod(p->boxes, 0777), 0);
+	assert_null(sink_masked(&p->options, &p->err));
+	assert_int_equal(chmod(p->boxes, 0700), 0);
+	/* folders and files that are no sandboxes */
+	snprintf(inside, sizeof inside, "%s/other", p->boxes);
+	snprintf(empty, sizeof empty, "%s/empty", p->out);
+	assert_int_equal(io_write_file(inside, "MINE", 4, 0600, &p->err), 0);
+	assert_int_equal(mkdir(empty, 0700), 0);
+	assert_int_equal(restore(p), 0);
+	assert_true(mask_file_holds(inside, "MINE"));
+	assert_int_equal(access(empty, F_OK), 0);
 }
 
-static void a_link_in_the_way_is_not_followed(void **state)
+static void an_answer_without_an_end_is_refused(void **state)
 {
 	struct place *p = *state;
-	struct err err;
-	assert_int_equal(io_write_file(p->from, "MINE", 4, 0600, &err), 0);
-	assert_int_equal(symlink(p->from, p->part), 0);
+	p->options.program = "/bin/false";
 	assert_int_not_equal(restore(p), 0);
-	assert_int_equal(unlink(p->part), 0);
-	assert_int_equal(link(p->from, p->part), 0);
-	assert_int_equal(restore(p), ERR_EXISTS);
-	assert_true(mask_file_holds(p->from, "MINE"));
+	assert_int_equal(files(p), 0);
+	/* what says nothing has not masked: it did not listen, or had no end */
+	p->options.program = "/bin/true";
+	int rc = restore(p);
+	assert_true(rc == ERR_SOURCE || rc == ERR_CORRUPT);
+	assert_true(is_empty(p->out));
 }
 
 static void only_one_page_file_is_taken(void **state)
@@ -220,16 +243,19 @@ static void a_skeleton_is_told_and_nothing_written(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
-int main(void)
+int main(int argc, char **argv)
 {
+	/* the half in the sandbox is this very program */
+	if (argc > 1 && strcmp(argv[1], MASK_INSIDE_WORD) == 0)
+		return mask_inside_main();
 	const struct CMUnitTest tests[] = {
 		TEST(only_the_masked_file_is_left_and_only_its_owner_reads_it),
 		TEST(what_is_there_is_not_replaced),
 		TEST(a_dry_run_leaves_nothing),
 		TEST(rules_that_do_not_fit_leave_nothing),
-		TEST(what_a_killed_run_left_is_written_over),
-		TEST(two_do_not_mask_into_one_file),
-		TEST(a_link_in_the_way_is_not_followed),
+		TEST(what_a_killed_run_left_is_swept),
+		TEST(what_is_not_ours_is_neither_used_nor_swept),
+		TEST(an_answer_without_an_end_is_refused),
 		TEST(only_one_page_file_is_taken),
 		TEST(a_skeleton_is_told_and_nothing_written),
 	};

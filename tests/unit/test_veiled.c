@@ -1,8 +1,6 @@
 /* A veiled file is a database to SQLite, and nothing to whoever looks at the disk. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <dirent.h>
-#include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,7 +15,7 @@
 #include "scratch.h"
 #include "source/veiled.h"
 
-static char folder[SCRATCH_MAX];
+static char folder[SCRATCH_MAX], hidden[SCRATCH_MAX + 10];
 
 /* The bytes of a database in WAL mode, as a snapshot has them: its header says so, its log is gone. */
 static struct buf *image(void)
@@ -41,7 +39,7 @@ static struct buf *image(void)
 static struct veiled *filled(const struct buf *bytes)
 {
 	struct err err = { 0 };
-	struct veiled *v = veiled_new(folder, &err);
+	struct veiled *v = veiled_new(hidden, &err);
 	assert_non_null(v);
 	/* in pieces of odd sizes */
 	for (size_t at = 0, n = 100001; at < bytes->len; at += n) {
@@ -71,62 +69,65 @@ static void sqlite_reads_what_was_written(void **state)
 	assert_int_equal(sqlite3_exec(db, "PRAGMA integrity_check", NULL, NULL, NULL), SQLITE_OK);
 	assert_int_not_equal(sqlite3_exec(db, "INSERT INTO t VALUES(1,2)", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
+	unlink(hidden);
 }
 
-static unsigned names_in_folder(void)
-{
-	unsigned n = 0;
-	DIR *dir = opendir(folder);
-	assert_non_null(dir);
-	for (struct dirent *e; (e = readdir(dir));)
-		n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
-	closedir(dir);
-	return n;
-}
-
-/* The descriptor of a file without a name in this folder, as the kernel tells. */
-static int nameless_descriptor(void)
-{
-	for (int fd = 3; fd < 100; fd++) {
-		char link[40], target[SCRATCH_MAX + 100] = "";
-		snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-		if (readlink(link, target, sizeof target - 1) > 0 && strstr(target, folder) &&
-		    strstr(target, "(deleted)"))
-			return fd;
-	}
-	return -1;
-}
-
-static void the_disk_holds_no_name_and_no_plain_byte(void **state)
+static void the_disk_holds_no_plain_byte(void **state)
 {
 	(void)state;
 	struct err err = { 0 };
 	AUTO(buf) bytes = image();
 	AUTO(veiled) v = filled(bytes);
-	assert_int_equal(names_in_folder(), 0);
-	int fd = nameless_descriptor();
-	assert_true(fd >= 0);
 	AUTO(buf) raw = buf_new(1 << 22, &err);
-	uint8_t *at = buf_reserve(raw, bytes->len, &err);
-	assert_int_equal(pread(fd, at, bytes->len, 0), bytes->len);
+	assert_int_equal(io_read_file(hidden, raw, &err), 0);
+	assert_int_equal(raw->len, bytes->len);
 	assert_non_null(memmem(bytes->bytes, bytes->len, "secret", 6));
-	assert_null(memmem(at, bytes->len, "secret", 6));
-	assert_null(memmem(at, bytes->len, "SQLite", 6));
+	assert_null(memmem(raw->bytes, raw->len, "secret", 6));
+	assert_null(memmem(raw->bytes, raw->len, "SQLite", 6));
+	unlink(hidden);
 }
 
-static void a_folder_that_is_not_there_is_absent(void **state)
+static void only_its_key_opens_it(void **state)
+{
+	(void)state;
+	struct err err = { 0 };
+	AUTO(buf) bytes = image();
+	AUTO(veiled) v = filled(bytes);
+	uint8_t wrong[VEIL_KEY_BYTES] = { 0 };
+	sqlite3 *db;
+	AUTO(veiled) other = veiled_attach(hidden, wrong, &err);
+	AUTO(veiled) again = veiled_attach(hidden, veiled_key(v), &err);
+	assert_non_null(other);
+	assert_non_null(again);
+	assert_int_equal(veiled_open(again, &db, &err), 0);
+	assert_int_equal(sqlite3_exec(db, "SELECT * FROM t", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(veiled_open(other, &db, &err), 0);
+	assert_int_equal(sqlite3_exec(db, "SELECT * FROM t", NULL, NULL, NULL), SQLITE_NOTADB);
+	sqlite3_close(db);
+	unlink(hidden);
+}
+
+static void what_is_there_already_is_not_written_into(void **state)
 {
 	(void)state;
 	struct err err = { 0 };
 	assert_null(veiled_new("/nowhere/at/all", &err));
 	assert_int_equal(err.code, ERR_ABSENT);
+	assert_int_equal(io_write_file(hidden, "mine", 4, 0600, &err), 0);
+	assert_null(veiled_new(hidden, &err));
+	assert_int_equal(err.code, ERR_EXISTS);
+	unlink(hidden);
 }
 
 static int begin(void **state)
 {
 	(void)state;
 	crypto_start();
-	return scratch_make(folder) ? 0 : -1;
+	if (!scratch_make(folder))
+		return -1;
+	snprintf(hidden, sizeof hidden, "%s/hidden", folder);
+	return 0;
 }
 
 static int end(void **state)
@@ -139,8 +140,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sqlite_reads_what_was_written),
-		cmocka_unit_test(the_disk_holds_no_name_and_no_plain_byte),
-		cmocka_unit_test(a_folder_that_is_not_there_is_absent),
+		cmocka_unit_test(the_disk_holds_no_plain_byte),
+		cmocka_unit_test(only_its_key_opens_it),
+		cmocka_unit_test(what_is_there_already_is_not_written_into),
 	};
 	return cmocka_run_group_tests(tests, begin, end);
 }
