@@ -50,7 +50,8 @@ static void counts_come_through(void **state)
 	(void)state;
 	struct mask_line line = { .said = MASK_SAID_DONE,
 	                          .result = { .tables = 1, .empty_tables = 2, .rebuilt_tables = 3,
-	                                      .left_out = 4, .rows = 5, .bytes = 6, .unused = 7, .orphans = 8 } };
+	                                      .left_out = 4, .rows = 5, .bytes = 6, .unused = 7,
+	                                      .orphans = 8 } };
 	for (unsigned i = 0; i < MASK_KINDS; i++)
 		line.result.columns[i] = 10 + i;
 	struct mask_line back = through(&line);
@@ -75,7 +76,8 @@ static void what_has_no_such_form_is_refused(void **state)
 	(void)state;
 	static const char *const lines[] = {
 		"", "{}", "[]", "x", "{\"said\":\"hello\"}", "{\"said\":\"lacks\",\"table\":\"t\"}",
-		"{\"said\":\"skeleton\",\"text\":1}", "{\"said\":\"skeleton\",\"text\":\"\\u001b[31m\"}", "{\"said\":\"done\",\"tables\":1}",
+		"{\"said\":\"skeleton\",\"text\":1}",
+		"{\"said\":\"skeleton\",\"text\":\"\\u001b[31m\"}", "{\"said\":\"done\",\"tables\":1}",
 		"{\"code\":0,\"hint\":\"\",\"message\":\"\",\"said\":\"failed\"}",
 		"{\"code\":17,\"hint\":\"\",\"message\":\"\",\"said\":\"failed\"}",
 		"{\"code\":-1,\"hint\":\"\",\"message\":\"\",\"said\":\"failed\"}",
