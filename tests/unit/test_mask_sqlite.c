@@ -221,6 +221,17 @@ static void a_full_text_index_is_made_anew_or_left_empty(void **state)
 	        "[place]\n@rows = drop\n", "over: a virtual table is not copied");
 }
 
+static void a_virtual_table_of_an_unknown_kind_is_left_out(void **state)
+{
+	(void)state;
+	make("CREATE TABLE t(a); PRAGMA writable_schema = ON;"
+	     "INSERT INTO sqlite_schema VALUES('table', 'odd', 'odd', 0, 'CREATE VIRTUAL TABLE odd USING nobodys(x)')");
+	masked("[t]\na = keep\n[odd]\n@rows = drop\n");
+	assert_int_equal(result.left_out, 1);
+	assert_int_equal(number("SELECT count(*) FROM sqlite_schema"), 1);
+	assert_int_not_equal(mask("[t]\na = keep\n[odd]\n@rows = rebuild\n"), 0);
+}
+
 static void names_may_hold_anything(void **state)
 {
 	(void)state;
@@ -403,6 +414,7 @@ int main(void)
 		cmocka_unit_test(each_restore_has_a_key_of_its_own),
 		cmocka_unit_test(every_kind_of_table_index_view_and_trigger_comes_along),
 		cmocka_unit_test(a_full_text_index_is_made_anew_or_left_empty),
+		cmocka_unit_test(a_virtual_table_of_an_unknown_kind_is_left_out),
 		cmocka_unit_test(names_may_hold_anything),
 		cmocka_unit_test(another_encoding_comes_along),
 		cmocka_unit_test(what_no_rule_names_is_told_and_refused),
