@@ -67,7 +67,8 @@ static void columns_are_known_for_what_they_are(void **state)
 	struct place *p = *state;
 	make(p, "CREATE TABLE p(a TEXT, b INT, PRIMARY KEY(a, b));"
 	     "CREATE TABLE t(id INTEGER PRIMARY KEY, n TEXT NOT NULL COLLATE NOCASE, v AS (n), "
-	     "s AS (n) STORED, x TEXT, y INT, FOREIGN KEY(x, y) REFERENCES P); CREATE VIEW w AS SELECT 1; ANALYZE;"
+	     "s AS (n) STORED, x TEXT, y INT, "
+	     "FOREIGN KEY(x, y) REFERENCES P); CREATE VIEW w AS SELECT 1; ANALYZE;"
 	     "CREATE VIRTUAL TABLE f USING fts5(z)");
 	assert_int_equal(p->schema->n, 3);
 	assert_true(p->schema->tables[0].is_virtual);

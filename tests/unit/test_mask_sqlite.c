@@ -225,7 +225,8 @@ static void a_virtual_table_of_an_unknown_kind_is_left_out(void **state)
 {
 	(void)state;
 	make("CREATE TABLE t(a); PRAGMA writable_schema = ON;"
-	     "INSERT INTO sqlite_schema VALUES('table', 'odd', 'odd', 0, 'CREATE VIRTUAL TABLE odd USING nobodys(x)')");
+	     "INSERT INTO sqlite_schema VALUES('table', 'odd', 'odd', 0, "
+	     "'CREATE VIRTUAL TABLE odd USING nobodys(x)')");
 	masked("[t]\na = keep\n[odd]\n@rows = drop\n");
 	assert_int_equal(result.left_out, 1);
 	assert_int_equal(number("SELECT count(*) FROM sqlite_schema"), 1);
