@@ -155,6 +155,7 @@ install: all             ## program, man pages, completion under PREFIX (/usr/lo
 	install -D -m 755 $(BUILD)/holdfast $(DESTDIR)$(PREFIX)/bin/holdfast
 	install -D -m 644 docs/holdfast.1 $(DESTDIR)$(PREFIX)/share/man/man1/holdfast.1
 	install -D -m 644 docs/holdfast.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/holdfast.conf.5
+	install -D -m 644 docs/holdfast-mask.5 $(DESTDIR)$(PREFIX)/share/man/man5/holdfast-mask.5
 	install -D -m 644 docs/holdfast.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/holdfast
 
 clean:                   ## remove build/

@@ -30,7 +30,7 @@ _holdfast_options()
 	init) echo "$common --slot-cost" ;;
 	add) echo "$common --type --dry-run" ;;
 	backup) echo "$common --full --reread --accept-missing --dry-run" ;;
-	restore) echo "$common --to --path --overwrite --as-of --dry-run" ;;
+	restore) echo "$common --to --path --overwrite --mask --mask-template --as-of --dry-run" ;;
 	dump) echo "$common --table --archive --temp --as-of" ;;
 	check) echo "$common --read-data --read-data-subset --as-of" ;;
 	copy) echo "$common --to --as-of --dry-run" ;;

@@ -3,6 +3,7 @@
 #define HOLDFAST_RESTORE_H
 
 #include "holdfast/err.h"
+#include "holdfast/mask.h"
 #include "holdfast/progress.h"
 #include "holdfast/source.h"
 #include "holdfast/vault.h"
@@ -38,6 +39,27 @@ int restore_snapshot(struct vault *v, const struct store_info *store, uint64_t s
 int restore_to_sink(struct vault *v, const struct store_info *store, uint64_t seq,
                     const char *path, struct sink *sink, const struct progress *progress,
                     struct restore_result *result, struct err *err);
+
+struct restore_mask {
+	const struct mask_rules *rules;   /* NULL: restore nothing, only tell a skeleton of rules */
+	mask_skeleton *skeleton;          /* gets it then */
+	const char *to;                   /* folder; made if absent, but not for a skeleton */
+	bool overwrite, dry_run;          /* as above; a dry run masks all and removes what came out */
+	const char *const *hidden;        /* folders that the sandbox may not see, NULL-terminated, or NULL */
+	mask_missing *missing;            /* may be NULL */
+	void *arg;                        /* of skeleton and missing */
+	struct mask_result *result;       /* never NULL */
+};
+
+/*
+ * Restore a SQLite database masked. The original is on the disk only under a key that is nowhere else, and is
+ * opened in a sandbox; values are masked under another key that is wiped in the end. ERR_INVALID
+ * (another kind of store; the rules do not fit, and mask->missing was told of each lack), ERR_EXISTS, and
+ * those of a restore. The ledger's entry names the digest of the rules.
+ */
+int restore_masked(struct vault *v, const struct store_info *store, uint64_t seq,
+                   const struct restore_mask *mask, const struct progress *progress,
+                   struct restore_result *result, struct err *err);
 
 /*
  * Rebuild page files from packs and keys alone, for a store whose snapshots are lost: for every

@@ -60,8 +60,8 @@ static void describe(const struct ledger_line *line, const json_t *j, char *out,
 	else if (json_object_get(j, "drill"))
 		snprintf(out, cap, "%.12s... %s", text_of(j, "drill"), text_of(j, "verdict"));
 	else if (json_object_get(j, "store"))
-		snprintf(out, cap, "store %.12s... %s%s", text_of(j, "store"), text_of(j, "verdict"),
-		         text_of(j, "act"));
+		snprintf(out, cap, "store %.12s... %s%s%s", text_of(j, "store"), text_of(j, "verdict"),
+		         text_of(j, "act"), json_object_get(j, "mask") ? ", masked" : "");
 	else if (json_object_get(j, "logs"))
 		snprintf(out, cap, "%zu ledgers", json_array_size(json_object_get(j, "logs")));
 	else

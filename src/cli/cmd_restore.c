@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/live.h"
+#include "cli/mask_job.h"
 #include "cli/output.h"
 #include "cli/restore_job.h"
 #include "cli/stores.h"
@@ -14,12 +15,14 @@
 #include "holdfast/err.h"
 #include "holdfast/restore.h"
 
-enum { TO, PATH, OVERWRITE };
+enum { TO, PATH, OVERWRITE, MASK, TEMPLATE };
 
 static const struct option_spec options[] = {
 	[TO] = { "to", 0, "DIR", "the folder to restore into" },
 	[PATH] = { "path", 0, "P", "only this file, or what is below this folder" },
 	[OVERWRITE] = { "overwrite", 0, NULL, "keep an existing file as NAME.before-restore" },
+	[MASK] = { "mask", 0, "RULES", "mask a SQLite store by these rules (holdfast-mask(5))" },
+	[TEMPLATE] = { "mask-template", 0, NULL, "print rules to fill in, and restore nothing" },
 	{ 0 },
 };
 
@@ -121,10 +124,20 @@ static int explain(struct cli *cli, const struct restore_job *job, struct err *e
 	return choice_wrap(cli, job->store->label, err);
 }
 
-static int restore_one(struct cli *cli, const struct restore_job *job, bool *degraded,
-                       struct err *err)
+static int mask_one(struct cli *cli, const struct restore_job *job, const struct mask_job *mask,
+                    bool *degraded, struct err *err)
+{
+	if (mask_job_run(cli, job, mask, degraded, err) == 0)
+		return 0;
+	return explain(cli, job, err);
+}
+
+static int restore_one(struct cli *cli, const struct restore_job *job, const struct mask_job *mask,
+                       bool *degraded, struct err *err)
 {
 	const struct options *o = &cli->options;
+	if (mask->rules || mask->template_only)
+		return mask_one(cli, job, mask, degraded, err);
 	struct restore_options how = {
 		.to = job->to,
 		.path = o->own[PATH],
@@ -145,16 +158,17 @@ static int restore_one(struct cli *cli, const struct restore_job *job, bool *deg
 }
 
 /* One failure does not keep the others from being restored, unless the user wants an end. */
-static int restore_all(struct cli *cli, const struct restore_jobs *jobs, struct err *err)
+static int restore_all(struct cli *cli, const struct restore_jobs *jobs, const struct mask_job *mask,
+                       struct err *err)
 {
 	bool degraded = false;
 	size_t failed = 0;
 	if (jobs->n == 1) {
-		int rc = restore_one(cli, &jobs->jobs[0], &degraded, err);
+		int rc = restore_one(cli, &jobs->jobs[0], mask, &degraded, err);
 		return rc != 0 ? rc : degraded ? EXIT_DEGRADED : EXIT_DONE;
 	}
 	for (size_t i = 0; i < jobs->n; i++) {
-		int rc = restore_one(cli, &jobs->jobs[i], &degraded, err);
+		int rc = restore_one(cli, &jobs->jobs[i], mask, &degraded, err);
 		if (rc == ERR_STOPPED)
 			return rc;
 		if (rc == 0)
@@ -165,26 +179,55 @@ static int restore_all(struct cli *cli, const struct restore_jobs *jobs, struct 
 	return failed ? EXIT_SOME_FAILED : degraded ? EXIT_DEGRADED : EXIT_DONE;
 }
 
+/* A masked store must not go back to its place, nor a part of it or a skeleton anywhere. */
+static int check_mask(const struct options *o, struct err *err)
+{
+	if (o->own[MASK] && o->own[TEMPLATE])
+		return err_set(err, ERR_INVALID, "restore: --mask and --mask-template are two things");
+	if ((o->own[MASK] || o->own[TEMPLATE]) && o->own[PATH])
+		return err_set(err, ERR_INVALID, "restore: a database is masked as a whole, without --path");
+	if (o->own[MASK] && !o->own[TO]) {
+		err_set(err, ERR_INVALID, "restore: --mask needs a folder to restore into");
+		return err_hint(err, "add --to DIR");
+	}
+	if ((o->own[MASK] || o->own[TEMPLATE]) && o->n_operands == 0)
+		return err_set(err, ERR_INVALID, "restore: which store is to be masked?");
+	return 0;
+}
+
+static int run_jobs(struct cli *cli, struct err *err)
+{
+	const struct options *o = &cli->options;
+	struct mask_job mask = { .template_only = o->own[TEMPLATE] != NULL,
+	                         .overwrite = o->own[OVERWRITE] != NULL };
+	AUTO(mask_rules) rules = o->own[MASK] ? mask_rules_load(o->own[MASK], err) : NULL;
+	if (o->own[MASK] && !rules)
+		return err->code;
+	mask.rules = rules;
+	const char *to = mask.template_only && !o->own[TO] ? mask_job_scratch() : o->own[TO];
+	AUTO(restore_jobs) jobs = restore_jobs_new(cli, o->operands[0], to, err);
+	return jobs ? restore_all(cli, jobs, &mask, err) : err->code;
+}
+
 static int run(struct cli *cli, struct err *err)
 {
-	if (options_operands(&cli->options, &cmd_restore, 0, 1, err) != 0)
+	if (options_operands(&cli->options, &cmd_restore, 0, 1, err) != 0 ||
+	    check_mask(&cli->options, err) != 0)
 		return err->code;
-	if (cli->options.n_operands == 0)
-		return overview(cli, err);
-	AUTO(restore_jobs)
-	jobs = restore_jobs_new(cli, cli->options.operands[0], cli->options.own[TO], err);
-	return jobs ? restore_all(cli, jobs, err) : err->code;
+	return cli->options.n_operands == 0 ? overview(cli, err) : run_jobs(cli, err);
 }
 
 const struct command cmd_restore = {
 	.name = "restore",
 	.summary = "bring stores back",
-	.usage = "[STORE|PATTERN][@SNAPSHOT] [--to DIR] [--path P] [--overwrite]",
+	.usage = "[STORE|PATTERN][@SNAPSHOT] [--to DIR] [--path P] [--overwrite] [--mask RULES]",
 	.about = "Without a store: list what is there, and the next command to type. With one: restore\n"
 	         "it into DIR; without --to a SQLite store of the configuration goes back to its place,\n"
 	         "and a store with a restore-command is piped into that. Several stores each go to\n"
 	         "DIR, or to DIR/STORE where their files have the same names. An existing file is never\n"
 	         "replaced without --overwrite. A restore that was interrupted goes on when repeated.\n"
+	         "With --mask a SQLite store is written anew with every value masked by its rule; what no\n"
+	         "rule names is refused. --mask-template prints rules to fill in.\n"
 	         "SNAPSHOT is a number, 'latest', 'yesterday' or a time (2026-11-22T02:15).\n",
 	.options = options,
 	.changes = true,

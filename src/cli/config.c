@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ini_guard.h"
 #include "cli/config_value.h"
 #include "cli/due.h"
-#include "cli/ini_guard.h"
 #include "cli/nearest.h"
 #include "cli/text.h"
 #include "holdfast/backup.h"
@@ -339,7 +339,11 @@ static int on_entry(void *arg, const struct ini_place *at, const char *name, con
 
 int config_add(struct config *c, const char *file, const char *text, size_t len, struct err *err)
 {
-	struct ini_visitor visitor = { on_section, on_entry, c };
+	const struct ini_visitor visitor = {
+		on_section, on_entry, c,
+		.long_name = "a longer store name goes into 'name = ...'",
+		.long_line = "a long command goes into a script; 'exclude' may be repeated",
+	};
 	return ini_guard_read(file, text, len, &visitor, err);
 }
 

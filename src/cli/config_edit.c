@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 
 #include "base/buf.h"
+#include "base/ini_guard.h"
 #include "base/io.h"
 #include "cli/config.h"
-#include "cli/ini_guard.h"
 #include "holdfast/err.h"
 
 enum { FILE_MAX_BYTES = 16 << 20 };

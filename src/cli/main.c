@@ -17,6 +17,7 @@
 #include "crypto/secret.h"
 #include "holdfast/drill.h"
 #include "holdfast/err.h"
+#include "holdfast/mask.h"
 #include "holdfast/vault.h"
 
 /* a file opened later must not become standard output */
@@ -115,9 +116,12 @@ int main(int argc, char **argv)
 {
 	struct cli cli = { 0 };
 	struct err err = { 0 };
-	/* the other half of a drill, in its sandbox: it gets everything on standard input */
+	/* the other half of a drill or of a masked restore, in its sandbox: it gets everything on standard
+	 * input */
 	if (argc == 2 && strcmp(argv[1], DRILL_TRIAL_WORD) == 0)
 		return drill_trial_main();
+	if (argc == 2 && strcmp(argv[1], MASK_INSIDE_WORD) == 0)
+		return mask_inside_main();
 	open_standard_descriptors();
 	keep_freed_memory();
 	/* archives spell names in UTF-8 under cron too, where no locale is set */

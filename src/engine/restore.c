@@ -17,6 +17,7 @@
 #include "engine/restore_record.h"
 #include "engine/restore_stream.h"
 #include "engine/target.h"
+#include "source/sink_masked.h"
 #include "vault/vault.h"
 
 /* One restore under way. */
@@ -349,5 +350,58 @@ int restore_to_sink(struct vault *v, const struct store_info *store, uint64_t se
 		rc = nothing_matched(&r, err);
 	if (rc == 0)
 		rc = sink->ops->close(sink, err);
+	return conclude(&r, rc, err);
+}
+
+/* ---- masked ---- */
+
+static int check_maskable(const struct restore *r, struct err *err)
+{
+	const struct source_ops *driver = driver_of(r->snapshot);
+	if (driver && strcmp(driver->type, "sqlite") == 0 && r->snapshot->page_files == 1)
+		return 0;
+	err_set(err, ERR_INVALID, "it is a store of type %.40s: only SQLite databases can be masked",
+	        driver ? driver->type : "that this program does not know");
+	return err_hint(err, "restore it where nobody may look, and mask it with its own tools");
+}
+
+static int into_masked(struct restore *r, const struct restore_mask *mask, const struct progress *progress,
+                       struct err *err)
+{
+	const struct sink_masked_options o = {
+		.folder = mask->to, .rules = mask->rules, .skeleton = mask->skeleton,
+		.overwrite = mask->overwrite, .dry_run = mask->dry_run,
+		.stop = progress ? progress->stop : NULL, .hidden = mask->hidden,
+		.missing = mask->missing, .arg = mask->arg,
+		.result = mask->result, .target = r->result->target, .target_size = sizeof r->result->target,
+	};
+	struct sink *sink = sink_masked(&o, err);
+	if (!sink)
+		return err->code;
+	int rc = into_sink(r, sink, err);
+	meter_phase(&r->meter, "masking", 0);
+	if (rc == 0)
+		rc = sink->ops->close(sink, err);
+	sink->ops->free(sink);
+	r->result->bytes_written = mask->result->bytes;
+	return rc;
+}
+
+int restore_masked(struct vault *v, const struct store_info *store, uint64_t seq,
+                   const struct restore_mask *mask, const struct progress *progress,
+                   struct restore_result *result, struct err *err)
+{
+	const struct restore_options as = { .to = mask->to, .dry_run = mask->dry_run };
+	struct restore r = { .vault = v, .store = store, .options = &as, .result = result,
+	                     .what = { .store = store, .seq = seq } };
+	if (mask->rules)
+		memcpy(r.what.mask, mask_rules_digest(mask->rules), sizeof r.what.mask);
+	int rc = restore_begin(&r, seq, progress, err);
+	if (rc == 0)
+		rc = check_maskable(&r, err);
+	if (rc == 0 && mask->rules)
+		rc = io_make_dirs(mask->to, 0700, err);
+	if (rc == 0)
+		rc = into_masked(&r, mask, progress, err);
 	return conclude(&r, rc, err);
 }

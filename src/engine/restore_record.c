@@ -20,6 +20,7 @@ void restore_record(struct vault *v, const struct restored *what, const struct e
 	memcpy(e.writer, what->store->writer, 16);
 	memcpy(e.store, what->store->store, 16);
 	memcpy(e.head, what->head, 32);
+	memcpy(e.mask, what->mask, 32);
 	if (ledger_write_seeing(v, &e, &err) != 0 && result->warning.code == ERR_NONE)
 		result->warning = err;
 }

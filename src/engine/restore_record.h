@@ -14,6 +14,7 @@ struct restored {
 	const struct store_info *store;
 	uint64_t seq;                /* 0: from packs, without a snapshot */
 	uint8_t head[32];
+	uint8_t mask[32];            /* SHA-256 of the rules by which it was masked; zeros: it was not */
 };
 
 /*

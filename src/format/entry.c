@@ -54,10 +54,11 @@ static const struct {
 	[ENTRY_RESTORE] = { "restore", {
 		FIELD("writer", ID, writer), FIELD("store", ID, store), FIELD("seq", NUMBER, seq),
 		FIELD("head", HASH, head), FIELD("verdict", VERDICT, verdict),
-		FIELD("bytes", NUMBER, bytes), FIELD("duration_ms", NUMBER, duration_ms) } },
+		FIELD("bytes", NUMBER, bytes), FIELD("duration_ms", NUMBER, duration_ms),
+		FIELD("mask", HASH_OPTIONAL, mask) } },
 	[ENTRY_ATTEMPT] = { "attempt", {
 		FIELD("act", WORD, act), FIELD("code", NUMBER, code), FIELD("writer", ID, writer),
-		FIELD("store", ID, store) } },
+		FIELD("store", ID, store), FIELD("mask", HASH_OPTIONAL, mask) } },
 	[ENTRY_SEEN] = { "seen", { FIELD("logs", LOGS, logs) } },
 	[ENTRY_ENROLL] = { "enroll", {
 		FIELD("key", ID, key), FIELD("roles", NUMBER, roles),

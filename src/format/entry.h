@@ -87,6 +87,7 @@ struct entry {
 	uint8_t head[32];
 	enum entry_verdict verdict;
 	uint64_t bytes, duration_ms;
+	uint8_t mask[32];            /* SHA-256 of the rules of a masked restore; zeros: not masked */
 
 	char act[ENTRY_WORD_MAX];    /* a verb: "restore"; lower-case letters and '-' */
 	uint64_t code;               /* enum err_code, positive */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cli/config.h"
-#include "cli/ini_guard.h"
+#include "base/ini_guard.h"
 #include "holdfast/err.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct err err = { 0 };
 	struct input in = { (const char *)data, len };
-	struct ini_visitor visitor = { on_section, on_entry, &in };
+	const struct ini_visitor visitor = { .section = on_section, .entry = on_entry, .arg = &in };
 	int rc = ini_guard_read("fuzz", in.text, len, &visitor, &err);
 	if (rc != 0 && rc != ERR_INVALID)
 		abort();

@@ -17,7 +17,7 @@
 #include "cli/config_file.h"
 #include "cli/config_edit.h"
 #include "cli/due.h"
-#include "cli/ini_guard.h"
+#include "base/ini_guard.h"
 #include "holdfast/backup.h"
 #include "holdfast/err.h"
 

@@ -28,6 +28,7 @@ static struct entry sample(enum entry_kind kind)
 	memset(e.head, 3, 32);
 	memset(e.report, 4, 32);
 	memset(e.drill, 5, 16);
+	memset(e.mask, 6, 32);
 	items[1].did = DID_FAIL;
 	items[1].number = 8;
 	return e;

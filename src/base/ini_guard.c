@@ -1,4 +1,4 @@
-#include "cli/ini_guard.h"
+#include "base/ini_guard.h"
 
 #include <ctype.h>
 #include <ini.h>
@@ -45,8 +45,7 @@ static int section_line(struct guard *g, const char *line, size_t len)
 	if (close != line + len - 1)
 		return refuse(g, "text behind ']'", "comments have lines of their own");
 	if (len - 2 > NAME_MAX_BYTES)
-		return refuse(g, "a section's name is longer than 49 bytes",
-		              "a longer store name goes into 'name = ...'");
+		return refuse(g, "a section's name is longer than 49 bytes", g->visitor->long_name);
 	memcpy(name, line + 1, len - 2);
 	name[len - 2] = '\0';
 	if (strstr(name, " ;") || strstr(name, "\t;"))
@@ -88,8 +87,7 @@ static int check_line(struct guard *g, const char *line, size_t len)
 	if (memchr(line, '\0', len))
 		return refuse(g, "a NUL byte", "is this a text file?");
 	if (len > LINE_MAX_BYTES)
-		return refuse(g, "the line is longer than 197 bytes",
-		              "a long command goes into a script; 'exclude' may be repeated");
+		return refuse(g, "the line is longer than 197 bytes", g->visitor->long_line);
 	for (size_t i = 0; i < len; i++)
 		if (iscntrl((unsigned char)line[i]) && line[i] != '\t')
 			return refuse(g, "a control character", NULL);

@@ -24,6 +24,7 @@ struct ini_visitor {
 	int (*entry)(void *arg, const struct ini_place *at, const char *key, const char *value,
 	             struct err *err);
 	void *arg;
+	const char *long_name, *long_line;   /* hints where a section's name, a line is too long, or NULL */
 };
 
 /* Read text (len bytes, any bytes); `file` is for messages. ERR_INVALID, what a visitor returns. */
