@@ -347,8 +347,9 @@ const struct command cmd_schedule = {
 	.usage = "[show | install [--cron] [--delay T] | remove]",
 	.about = "show (the default): when each store and drill is due, and what runs 'holdfast run'.\n"
 	         "install: write a service, a timer and a mail unit for systemd, or with --cron a file for\n"
-	         "cron, from 'every' and 'at' of the configuration; repeat it when these change. remove: take them\n"
-	         "away again. Files that are not ours are left alone. -n prints what would be written.\n",
+	         "cron, from 'every' and 'at' of the configuration; repeat it when these change. remove:\n"
+	         "take them away again. Files that are not ours are left alone. -n prints what would be\n"
+	         "written.\n",
 	.options = options,
 	.changes = true,
 	.run = run,
