@@ -181,3 +181,14 @@ holdfast: restore crm: 3 tables or columns without a rule, beginning with custom
 	[ "$(ls -A "$T/out")" = crm.db ]
 	no_secret "$T/out"
 }
+
+@test "an interrupt ends with 130 and leaves nothing" {
+	customers 60000
+	masked --to "$T/out" >/dev/null 2>&1 &
+	shell=$!
+	until [ -n "$(find "$T/out" -name masked -size +8 2>/dev/null)" ]; do sleep 0.01; done
+	pkill -TERM -P $shell
+	wait $shell || status=$?
+	[ "$status" -eq 130 ]
+	[ -z "$(ls -A "$T/out")" ]
+}
