@@ -38,12 +38,23 @@ struct ledger_verify_result {
 /*
  * Read every log that the charter names, whole: signatures; every tile against the entries and the
  * root; what each log says to have seen of the others; what this machine saw last; `against`. Then
- * every snapshot and drill in the vault against the logs, and the other way round. Sound logs are
+ * every snapshot and drill in the vault against the logs, and the other way round; and the charter
+ * against the entries of those who enrolled and granted: it must begin with what they name. Sound logs are
  * remembered as seen. Returns 0 when that could be done, also when problems were found; ERR_INVALID
  * (`against` is no checkpoint of this vault), storage errors.
  */
 int ledger_verify(struct vault *v, const struct ledger_verify_options *options,
                   struct ledger_verify_result *result, struct err *err);
+
+/*
+ * Write into this machine's log that it enrolled a machine, or granted it stores (keys: how many it sealed
+ * to it), with the charter as it is by that; and what it sees of all other logs. To be called once the act
+ * is done: that this fails does not undo it. On a machine that keeps no ledger (no key in the charter, no
+ * state folder) nothing is done. ERR_ABSENT: there is no such machine; ERR_FORK, errors of storage and
+ * files.
+ */
+int ledger_tell_enrolment(struct vault *v, const char *machine, struct err *err);
+int ledger_tell_grant(struct vault *v, const char *machine, uint64_t keys, struct err *err);
 
 struct ledger_line {
 	const char *key_name;         /* of the charter */

@@ -31,6 +31,9 @@ struct vault_options {
 	const struct backend_options *storage;   /* backend.h; NULL: nothing to say */
 	const char *state_dir;       /* writers' local state; NULL on a machine that only reads */
 	const char *keys_dir;        /* key files; NULL: none */
+	bool brief;                  /* for who opens it often: what this machine read within a week is not
+	                                read again while the storage's fingerprint of the newest charter
+	                                is the same. Needs state_dir and a key */
 };
 
 struct vault_init_options {

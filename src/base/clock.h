@@ -14,6 +14,14 @@ static inline int64_t clock_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* CLOCK_BOOTTIME: sleep counts. */
+static inline uint64_t clock_boot_s(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec;
+}
+
 /* Until a moment of clock_ms: 0 when it has come. */
 static inline unsigned clock_left_ms(int64_t deadline)
 {

@@ -278,7 +278,9 @@ int cli_open(struct cli *cli, struct err *err)
 	bool bare = (!cli->place && cli->command != &cmd_backup) || cli->options.as_of;
 	struct vault_options options = { .url = cli->url, .storage = &storage,
 		                         .state_dir = bare ? NULL : cli->state,
-		                         .keys_dir = cli->keys };
+		                         .keys_dir = cli->keys,
+		                         .brief = cli->command == &cmd_backup ||
+		                                  cli->command == &cmd_run };
 	cli->vault = vault_open(&options, err);
 	return cli->vault ? add_mirrors(cli, err) : cannot_open(cli, err);
 }

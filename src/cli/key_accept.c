@@ -14,6 +14,7 @@
 #include "cli/text.h"
 #include "holdfast/err.h"
 #include "holdfast/grant.h"
+#include "holdfast/ledger.h"
 #include "holdfast/vault.h"
 
 enum {
@@ -61,6 +62,14 @@ static int confirm(const struct cli *cli, const struct enrol_machine *m, bool *y
 	return terminal_confirm(question, yes, err);
 }
 
+int key_told(int rc, const struct err *why)
+{
+	if (rc == 0)
+		return 0;
+	output_note("it is done, but not in the ledger: %s", why->msg);
+	return EXIT_DEGRADED;
+}
+
 static int tell_accepted(const struct cli *cli, const struct enrol_machine *m, struct err *err)
 {
 	if (cli->options.json)
@@ -92,7 +101,10 @@ int key_accept(struct cli *cli, struct err *err)
 		return err->code;
 	if (cli->options.dry_run)
 		return 0;
-	return enrol_accept(cli->vault, text, len, err) == 0 ? tell_accepted(cli, &m, err) : err->code;
+	struct err why;
+	if (enrol_accept(cli->vault, text, len, err) != 0 || tell_accepted(cli, &m, err) != 0)
+		return err->code;
+	return key_told(ledger_tell_enrolment(cli->vault, m.name, &why), &why);
 }
 
 /* ---- grant ---- */
@@ -155,7 +167,10 @@ static int grant(struct cli *cli, const struct stores *list, bool all, struct er
 		return err->code;
 	int rc = grant_stores(cli->vault, machine, stores, list->n, all, &r, err);
 	free(stores);
-	return rc == 0 ? tell_granted(cli, machine, list, all, &r, err) : rc;
+	struct err why;
+	if (rc != 0 || tell_granted(cli, machine, list, all, &r, err) != 0)
+		return err->code;
+	return key_told(ledger_tell_grant(cli->vault, machine, r.keys, &why), &why);
 }
 
 static int check_operands(const struct cli *cli, bool all, struct err *err)

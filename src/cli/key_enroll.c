@@ -8,6 +8,7 @@
 #include "cli/new_place.h"
 #include "cli/output.h"
 #include "holdfast/err.h"
+#include "holdfast/ledger.h"
 #include "holdfast/vault.h"
 
 /* ---- enroll ---- */
@@ -116,9 +117,10 @@ int key_recover(struct cli *cli, struct err *err)
 		return err->code;
 	if (new_place_write(&place, err) != 0)
 		return err_wrap(err, "this machine is enrolled, but its configuration is not written");
-	if (!cli->options.json) {
+	if (!cli->options.json)
 		print_recovered(cli, name);
-		return 0;
-	}
-	return key_self(cli, &self, err) == 0 ? output_json(key_machine_json(&self), err) : err->code;
+	else if (key_self(cli, &self, err) != 0 || output_json(key_machine_json(&self), err) != 0)
+		return err->code;
+	struct err why;
+	return key_told(ledger_tell_enrolment(cli->vault, vault_machine(cli->vault), &why), &why);
 }

@@ -23,6 +23,9 @@ int key_show(struct cli *cli, struct err *err);
 /* Name, roles and fingerprint as JSON, for all verbs; NULL when out of memory. */
 json_t *key_machine_json(const struct enrol_machine *m);
 
+/* An act is done; the exit code, after a note where the ledger could not be told of it (rc, why). */
+int key_told(int rc, const struct err *why);
+
 /* This machine's entry, once it is there. ERR_ABSENT. */
 int key_self(const struct cli *cli, struct enrol_machine *out, struct err *err);
 

@@ -14,6 +14,7 @@
 #include "cli/output.h"
 #include "cli/stores.h"
 #include "holdfast/backend.h"
+#include "holdfast/runs.h"
 
 /* Lives as long as the view, which points into it. */
 struct status_data {
@@ -198,9 +199,28 @@ static int look_at_store(struct status_view *v, struct cli *cli, struct status_s
 			s->memory.epoch = 0;
 	}
 	s->good_s = v->data->there ? (s->found ? s->newest.time_s : 0) : s->outcome.good_s;
-	s->overdue = is_overdue(v, cli, s, s->good_s);
-	v->overdue += s->overdue;
 	return 0;
+}
+
+/* What a run found unchanged is as good as new. */
+static int look_at_runs(struct status_view *v, struct cli *cli, struct err *err)
+{
+	struct runs_query *queries = calloc(v->n + 1, sizeof *queries);
+	size_t n = 0;
+	if (!queries)
+		return no_memory(err);
+	for (size_t i = 0; i < v->n; i++)
+		if (v->stores[i].info && v->stores[i].found)
+			queries[n++] = (struct runs_query){ .store = v->stores[i].info,
+				                            .since_s = v->stores[i].newest.time_s };
+	int rc = n ? runs_newest(cli->vault, queries, n, err) : 0;
+	for (size_t i = 0, k = 0; i < v->n && rc == 0; i++) {
+		struct status_store *s = &v->stores[i];
+		if (s->info && s->found && queries[k++].newest_s > s->good_s)
+			s->good_s = queries[k - 1].newest_s;
+	}
+	free(queries);
+	return rc;
 }
 
 static int look_at_stores(struct status_view *v, struct cli *cli, struct err *err)
@@ -214,6 +234,12 @@ static int look_at_stores(struct status_view *v, struct cli *cli, struct err *er
 		qsort(v->stores, v->n, sizeof *v->stores, by_label);
 	for (size_t i = 0; rc == 0 && i < v->n; i++)
 		rc = look_at_store(v, cli, &v->stores[i], err);
+	if (rc == 0 && v->data->there)
+		rc = look_at_runs(v, cli, err);
+	for (size_t i = 0; rc == 0 && i < v->n; i++) {
+		v->stores[i].overdue = is_overdue(v, cli, &v->stores[i], v->stores[i].good_s);
+		v->overdue += v->stores[i].overdue;
+	}
 	return rc;
 }
 

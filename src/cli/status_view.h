@@ -27,7 +27,8 @@ struct status_store {
 	const struct store_info *info;          /* NULL: the vault does not hold it, or is away */
 	bool found;                             /* there is a snapshot, */
 	struct snapshot_info newest;            /* this one */
-	int64_t good_s;                         /* its time, or what is remembered; 0: none */
+	int64_t good_s;                         /* its time, or when a run last found it current, or what is
+	                                           remembered; 0: none */
 	uint64_t rpo_s;                         /* 0: none is set; then a missed turn is late */
 	bool overdue;
 	struct outcome outcome;                 /* of the attempts from here */

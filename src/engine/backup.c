@@ -243,6 +243,10 @@ static int run_session(struct session *s, bool force_full, struct err *err)
 	bool unchanged;
 	if (session_open(s, force_full, err) != 0 || is_unchanged(s, &unchanged, err) != 0)
 		return err->code;
+	if (unchanged && session_may_stay(s)) {
+		s->stays = true;
+		return 0;
+	}
 	if (session_start(s, !unchanged, err) != 0)
 		return err->code;
 	if (s->damaged)
@@ -262,8 +266,10 @@ static int run_session(struct session *s, bool force_full, struct err *err)
 
 static void fill_result(const struct session *s, struct backup_result *r)
 {
-	r->seq = s->next->seq;
+	const struct state *newest = s->stays ? s->base : s->next;
+	r->seq = newest->seq;
 	r->kind = s->full ? SNAPSHOT_FULL : s->changed ? SNAPSHOT_INCREMENTAL : SNAPSHOT_UNCHANGED;
+	run_record_current(s->record, s->number, newest->seq, newest->head_hash);
 	if (s->packer) {
 		r->bytes_stored = packer_stored_bytes(s->packer);
 		r->packs = packer_stored_packs(s->packer);
@@ -285,31 +291,42 @@ struct crew {
 	atomic_size_t next;
 };
 
-/* 1: the state turned out damaged, try again as a full. */
-static int try_backup(struct crew *c, const struct backup_store *spec, unsigned workers,
-                      bool force_full, struct backup_result *result, struct err *err)
+/* What one attempt may find out, so that another one is needed. */
+enum again { AGAIN_FULL = 1, AGAIN_LOOKING };
+
+/* How an attempt is made. */
+struct attempt {
+	unsigned workers;
+	bool force_full, looking;    /* looking: do not rely on the ledger */
+};
+
+/* enum again: the state turned out damaged, or the ledger not to tell all. */
+static int try_backup(struct crew *c, const struct backup_store *spec, const struct attempt *how,
+                      struct backup_result *result, struct err *err)
 {
 	struct session *s = calloc(1, sizeof *s);
 	if (!s)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	*s = (struct session){ .vault = c->vault, .spec = spec, .options = c->options,
-	                       .result = result, .workers = workers, .doomed = c->doomed,
-	                       .record = c->record, .reading = &c->reading, .lock_fd = -1 };
+	                       .result = result, .workers = how->workers, .doomed = c->doomed,
+	                       .record = c->record, .reading = &c->reading, .lock_fd = -1,
+	                       .number = (size_t)(spec - c->stores),
+	                       .proven = !how->looking && run_record_proves(c->record) };
 	pthread_mutex_init(&s->journal_lock, NULL);
 	meter_begin(&s->meter, s->options->progress, spec->source.name);
-	int rc = run_session(s, force_full, err);
+	int rc = run_session(s, how->force_full, err);
 	if (rc == ERR_SPACE && !err->hint[0])
 		err_hint(err, "the state folder %.200s is full: make room there and repeat",
 		         vault_state_dir(s->vault));
-	if (rc == 0 && s->damaged && !s->options->dry_run) {
+	if (rc == 0 && s->outdated)
+		rc = AGAIN_LOOKING;
+	else if (rc == 0 && s->damaged && !s->options->dry_run) {
 		session_warn(s, ERR_CORRUPT, "%s: the local state did not belong to the newest snapshot; "
 		             "a full snapshot was taken", spec->source.name);
-		rc = 1;
+		rc = AGAIN_FULL;
 	}
-	if (rc == 0) {
+	if (rc == 0)
 		fill_result(s, result);
-		run_record_current(c->record, (size_t)(spec - c->stores), s->next->seq, s->next->head_hash);
-	}
 	meter_end(&s->meter);
 	session_close(s);
 	free(s);
@@ -323,14 +340,17 @@ static void backup_one(struct crew *c, size_t number, unsigned workers)
 	uint64_t began = meter_now_ms();
 	struct err err = { 0 };
 	memset(result, 0, sizeof *result);
-	int rc = try_backup(c, spec, workers, false, result, &err);
-	if (rc == 1) {
+	struct attempt how = { .workers = workers };
+	int rc = try_backup(c, spec, &how, result, &err);
+	while ((rc == AGAIN_LOOKING && !how.looking) || (rc == AGAIN_FULL && !how.force_full)) {
+		how.force_full = rc == AGAIN_FULL;
+		how.looking = true;
 		result->bytes_read = result->bytes_changed = result->bytes_evacuated = 0;
-		rc = try_backup(c, spec, workers, true, result, &err);
-		if (rc == 1)
-			rc = err_set(&err, ERR_CORRUPT, "%s: the vault lost what was just stored",
-			             spec->source.name);
+		rc = try_backup(c, spec, &how, result, &err);
 	}
+	if (rc > 0)
+		rc = err_set(&err, ERR_CORRUPT, "%s: the vault lost what was just stored",
+		             spec->source.name);
 	if (rc != 0)
 		result->err = err;
 	result->duration_ms = meter_now_ms() - began;

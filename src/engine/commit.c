@@ -62,6 +62,14 @@ static int list_new_packs(struct session *s, struct err *err)
 	return 0;
 }
 
+bool session_has_packs(const struct session *s, const struct state *of)
+{
+	for (uint32_t i = 0; i < of->n_packs; i++)
+		if (!inventory_find(s->there, of->packs[i].id, of->packs[i].size))
+			return false;
+	return true;
+}
+
 /* Every listed pack is there, of exact length and not doomed; else its pages must be stored again:
  * the session starts over as a full. */
 static int check_inventory(struct session *s, struct err *err)
@@ -88,15 +96,11 @@ static int check_inventory(struct session *s, struct err *err)
 /* The listing of the run's beginning will do, unless it has become old or packs were stored since. */
 static int renew_inventory(struct session *s, struct err *err)
 {
-	if (s->n_stored == 0 && !inventory_is_old(s->there))
-		return 0;
-	struct inventory *now = inventory_load(s->vault, vault_keyfile(s->vault)->id, s->store, s->doomed,
-	                                       err);
-	if (!now)
-		return err->code;
-	inventory_free(s->there);
-	s->there = now;
-	return 0;
+	if (s->there && (s->n_stored || inventory_is_old(s->there))) {
+		inventory_free(s->there);
+		s->there = NULL;
+	}
+	return session_inventory(s, err);
 }
 
 /* ---- the snapshot ---- */
@@ -231,7 +235,11 @@ int session_commit(struct session *s, struct err *err)
 	if (rc != 0 || s->damaged)
 		return rc;
 	AUTO(buf) object = buf_new(HEAD_JSON_MAX + HEAD_BODY_MAX / 2, err);
-	if (!object || renew_inventory(s, err) != 0 || check_inventory(s, err) != 0)
+	if (!object || renew_inventory(s, err) != 0)
+		return err->code;
+	if (s->outdated)
+		return 0;
+	if (check_inventory(s, err) != 0)
 		return err->code;
 	if (s->damaged)
 		return 0;

@@ -7,6 +7,7 @@
 #include "base/wire.h"
 #include "crypto/hash.h"
 #include "format/report.h"
+#include "holdfast/runs.h"
 #include "vault/heads.h"
 #include "vault/vault.h"
 
@@ -209,7 +210,7 @@ void drill_choice_clear(struct drill_choice *c)
 	*c = (struct drill_choice){ .n = 0 };
 }
 
-int64_t drill_next_time(struct vault *v, const struct drill_candidate *c)
+static int64_t next_head(struct vault *v, const struct drill_candidate *c)
 {
 	struct err ignored;
 	uint64_t *seqs;
@@ -226,4 +227,14 @@ int64_t drill_next_time(struct vault *v, const struct drill_candidate *c)
 	}
 	free(seqs);
 	return next;
+}
+
+int64_t drill_next_time(struct vault *v, const struct drill_candidate *c)
+{
+	struct err ignored;
+	int64_t head = next_head(v, c), run = 0;
+	/* a run that finds nothing changed puts no snapshot */
+	if (runs_next(v, &c->store->info, c->time_s, &run, &ignored) != 0 || run == 0)
+		return head;
+	return head && head < run ? head : run;
 }

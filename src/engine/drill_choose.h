@@ -34,7 +34,8 @@ int drill_choose(struct vault *v, const struct drill_options *o, struct drill_ch
                  struct err *err);
 void drill_choice_clear(struct drill_choice *c);
 
-/* When the snapshot after this one was taken; 0: there is none, or it cannot be known. */
+/* When the snapshot after this one was taken, or a run found that none was needed, whichever came first;
+ * 0: neither did, or it cannot be known. */
 int64_t drill_next_time(struct vault *v, const struct drill_candidate *c);
 
 #endif

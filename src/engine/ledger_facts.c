@@ -30,6 +30,7 @@ void ledger_facts_free(struct ledger_facts *f)
 	free(f->snapshots);
 	free(f->drills);
 	free(f->claims);
+	free(f->charters);
 	free(f);
 }
 
@@ -152,6 +153,19 @@ static bool add_drill(struct ledger_facts *f, const uint8_t key[16], const struc
 	return true;
 }
 
+static bool add_charter(struct ledger_facts *f, const uint8_t key[16], uint64_t index,
+                        const struct entry *e)
+{
+	if (!grow((void **)&f->charters, f->n_charters, &f->cap_charters, sizeof *f->charters))
+		return false;
+	struct fact_charter *c = &f->charters[f->n_charters++];
+	*c = (struct fact_charter){ .at = index, .n = e->charter_n };
+	memcpy(c->by, key, 16);
+	memcpy(c->hash, e->charter, 32);
+	memcpy(c->key, e->key, 16);
+	return true;
+}
+
 static int add(struct ledger_facts *f, const struct vault *v, const uint8_t key[16], uint64_t index,
                const struct entry *e, struct err *err)
 {
@@ -163,6 +177,7 @@ static int add(struct ledger_facts *f, const struct vault *v, const uint8_t key[
 	pthread_mutex_lock(&f->lock);
 	bool ok = is_run ? add_items(f, key, items, n)
 	        : e->kind == ENTRY_SEEN ? add_claims(f, key, index, e)
+	        : e->kind == ENTRY_ENROLL || e->kind == ENTRY_GRANT ? add_charter(f, key, index, e)
 	        : e->kind < ENTRY_DRILL_PLANNED || add_drill(f, key, e);
 	pthread_mutex_unlock(&f->lock);
 	free(items);
@@ -173,8 +188,9 @@ static int add(struct ledger_facts *f, const struct vault *v, const uint8_t key[
  * made nothing is one of them. */
 static bool is_of_use(const uint8_t *entry, size_t len)
 {
-	static const enum entry_kind others[] = { ENTRY_ADOPTED, ENTRY_SEEN, ENTRY_DRILL_PLANNED,
-	                                          ENTRY_DRILL_STARTED, ENTRY_DRILL_FINISHED };
+	static const enum entry_kind others[] = { ENTRY_ADOPTED, ENTRY_SEEN, ENTRY_ENROLL, ENTRY_GRANT,
+	                                          ENTRY_DRILL_PLANNED, ENTRY_DRILL_STARTED,
+	                                          ENTRY_DRILL_FINISHED };
 	static const char nothing[] = "\"items\":[]";
 	if (entry_may_be(entry, len, ENTRY_RUN))
 		return !memmem(entry, len, nothing, sizeof nothing - 1);

@@ -37,13 +37,22 @@ struct fact_claim {
 	struct entry_log log;
 };
 
+struct fact_charter {
+	uint8_t by[16];              /* the log that says so */
+	uint64_t at;                 /* its entry */
+	uint64_t n;                  /* of the charter's entries then */
+	uint8_t hash[32];
+	uint8_t key[16];             /* who was enrolled, or got the grant */
+};
+
 struct ledger_facts {
 	pthread_mutex_t lock;        /* while entries are added */
 	struct fact_snapshot *snapshots;
 	struct fact_drill *drills;
 	struct fact_claim *claims;
-	size_t n_snapshots, n_drills, n_claims;
-	size_t cap_snapshots, cap_drills, cap_claims;
+	struct fact_charter *charters;
+	size_t n_snapshots, n_drills, n_claims, n_charters;
+	size_t cap_snapshots, cap_drills, cap_claims, cap_charters;
 };
 
 struct ledger_facts *ledger_facts_new(struct err *err);

@@ -281,7 +281,7 @@ static int read_node(void *arg, unsigned level, uint64_t index, uint8_t out[MERK
 	if (!is_last && have_leaves(t, n, err) != 0)
 		return err->code;
 	const uint8_t *from = is_last ? t->last[0] : t->have->bytes;
-	memcpy(leaves, from + first % TILES_WIDTH * MERKLE_BYTES, MERKLE_BYTES << level);
+	memcpy(leaves, from + first % TILES_WIDTH * MERKLE_BYTES, (size_t)MERKLE_BYTES << level);
 	tiles_fold(leaves, 1u << level, out);
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include "format/names.h"
 #include "holdfast/err.h"
 #include "holdfast/ledger.h"
+#include "vault/storage.h"
 #include "vault/tlog.h"
 #include "vault/vault.h"
 
@@ -208,6 +209,44 @@ static int compare_claim(struct verifying *y, const struct fact_claim *c, struct
 	return 0;
 }
 
+/* ---- the charter ---- */
+
+/* Who enrolled or granted said how the charter was then: it only grows. The other way round nothing can
+ * be held against anybody: charters are older than ledgers, and who has no key writes none. */
+static bool is_told_of(const struct charter *c, const struct fact_charter *f)
+{
+	return f->n > 0 && f->n <= c->n && memcmp(c->hashes[f->n - 1], f->hash, 32) == 0 &&
+	       charter_find(c, f->key);
+}
+
+/* It may have grown since the vault was opened. */
+static bool is_newer(const struct verifying *y, const struct fact_charter *f)
+{
+	const struct charter *ours = vault_charter(y->vault);
+	struct err ignored;
+	char name[NAMES_MAX];
+	AUTO(buf) b = f->n > ours->n ? buf_new(CHARTER_MAX_BYTES, &ignored) : NULL;
+	if (!b || storage_get_all(vault_storage(y->vault), names_charter(name, f->n), b, &ignored) != 0)
+		return false;
+	AUTO(charter) c = charter_decode(b->bytes, b->len, vault_anchor(y->vault), &ignored);
+	return c && c->n > ours->n && memcmp(c->hashes[ours->n - 1], ours->hash, 32) == 0 &&
+	       is_told_of(c, f);
+}
+
+static int compare_charter(struct verifying *y, const struct fact_charter *f)
+{
+	const struct charter *c = vault_charter(y->vault);
+	const struct log *by = find_log(y, f->by);
+	struct err problem = { 0 };
+	if (is_told_of(c, f) || is_newer(y, f))
+		return 0;
+	err_set(&problem, ERR_FORK, "%s (its entry %" PRIu64 ") wrote a charter of %" PRIu64 " entries, "
+	        "which is not the beginning of the one in the vault (%" PRIu64 " entries)",
+	        by ? by->key->name : "?", f->at, f->n, c->n);
+	told(y, LEDGER_FORK, &problem);
+	return 0;
+}
+
 /* ---- `against` ---- */
 
 static struct log *log_of(const struct verifying *y, struct note *n, struct err *err)
@@ -260,6 +299,8 @@ static int verify(struct verifying *y, struct err *err)
 		rc = compare_with_memory(y, &y->logs[i], err);
 	for (size_t i = 0; i < y->facts->n_claims && rc == 0; i++)
 		rc = compare_claim(y, &y->facts->claims[i], err);
+	for (size_t i = 0; i < y->facts->n_charters && rc == 0; i++)
+		rc = compare_charter(y, &y->facts->charters[i]);
 	if (rc == 0)
 		rc = compare_with_kept(y, err);
 	meter_phase(&y->meter, "comparing", 0);

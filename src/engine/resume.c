@@ -305,6 +305,8 @@ int session_resume(struct session *s, struct err *err)
 		return journal_remove(s->dir, err);
 	}
 	s->journal = j;
+	if (session_inventory(s, err) != 0)
+		return err->code;
 	s->resumed = true;
 	if (!s->full)
 		s->next->generation++;

@@ -29,12 +29,24 @@ struct run_record {
 	uint64_t started_s;
 	pthread_mutex_t lock;        /* around the items and the first failure */
 	struct pending *pending;
+	struct ledger *ledger;       /* as it was when the run began; NULL: it could not be looked at */
+	bool proves;
 	struct entry_item *items;
 	size_t n_items, cap_items;
 	struct newest *newest;       /* by store */
 	size_t n;
 	struct err failed;           /* the first that went wrong */
 };
+
+/* All that this machine put is in its ledger, and the vault's is the same. What stood in the way of the
+ * look is told when the entry is to be written. */
+static void look_at_ledger(struct run_record *r)
+{
+	struct err ignored = { 0 };
+	AUTO(pending_left) left = pending_left(r->vault, &ignored);
+	r->ledger = ledger_open(r->vault, &ignored);
+	r->proves = left && left->n == 0 && r->ledger && ledger_agrees(r->ledger);
+}
 
 struct run_record *run_record_new(struct vault *v, size_t n, struct err *err)
 {
@@ -50,6 +62,7 @@ struct run_record *run_record_new(struct vault *v, size_t n, struct err *err)
 	pthread_mutex_init(&r->lock, NULL);
 	randombytes_buf(r->id, sizeof r->id);
 	r->pending = pending_begin(v, r->id, &r->failed);
+	look_at_ledger(r);
 	return r;
 }
 
@@ -59,12 +72,18 @@ void run_record_free(struct run_record *r)
 		return;
 	pthread_mutex_destroy(&r->lock);
 	pending_free(r->pending);
+	ledger_free(r->ledger);
 	free(r->items);
 	free(r->newest);
 	free(r);
 }
 
 /* ---- during the run ---- */
+
+bool run_record_proves(const struct run_record *r)
+{
+	return r && r->proves;
+}
 
 void run_record_intend(struct run_record *r, const struct entry_item *item)
 {
@@ -175,7 +194,7 @@ static int write_entry(struct run_record *r, const struct backup_store *stores,
                        const struct backup_result *results, struct err *err)
 {
 	struct entry entries[2] = { { .kind = ENTRY_ADOPTED, .time_s = (uint64_t)time(NULL) } };
-	AUTO(ledger) l = ledger_open(r->vault, err);
+	AUTO(ledger) l = r->ledger ? TAKE(r->ledger) : ledger_open(r->vault, err);
 	AUTO(pending_left) left = l ? pending_left(r->vault, err) : NULL;
 	AUTO(adopted) adopted = left ? ledger_adopt(r->vault, l, left, r->items, r->n_items, err) : NULL;
 	if (!adopted)

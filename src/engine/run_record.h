@@ -7,6 +7,7 @@
 #ifndef RUN_RECORD_H
 #define RUN_RECORD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/scope.h"
@@ -17,10 +18,15 @@ struct err;
 struct run_record;
 struct vault;
 
-/* For n stores. NULL only with ERR_NOMEM. */
+/* For n stores. Looks at the vault's checkpoint (one request). NULL only with ERR_NOMEM. */
 struct run_record *run_record_new(struct vault *v, size_t n, struct err *err);
 void run_record_free(struct run_record *r);
 AUTO_FREE(run_record);
+
+/* Did this machine's checkpoint in the vault agree with what is remembered when the run began, and is
+ * everything that this machine put told of there? Then each store's newest snapshot is the one that its
+ * base record names: the vault was not set back, and nobody else wrote. (docs/DECISIONS.md) */
+bool run_record_proves(const struct run_record *r);
 
 /* An object is about to be put that the entry must tell of; and it has been put. Any threads. */
 void run_record_intend(struct run_record *r, const struct entry_item *item);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/io.h"
@@ -42,18 +43,22 @@ static bool is_as_we_put_it(const struct session *s)
 	       strcmp(b->head_tag, s->there->newest_tag) == 0;
 }
 
+static void newest_is_base(struct session *s)
+{
+	s->newest = s->base->seq;
+	memcpy(s->newest_hash, s->base->head_hash, sizeof s->newest_hash);
+}
+
 static int load_newest(struct session *s, struct err *err)
 {
 	const uint8_t *writer = vault_keyfile(s->vault)->id;
-	s->there = inventory_load(s->vault, writer, s->store, s->doomed, err);
-	if (!s->there)
+	if (session_inventory(s, err) != 0)
 		return err->code;
 	uint64_t seq = s->there->newest;
 	if (seq == 0)
 		return 0;
 	if (is_as_we_put_it(s)) {
-		s->newest = seq;
-		memcpy(s->newest_hash, s->base->head_hash, sizeof s->newest_hash);
+		newest_is_base(s);
 		return 0;
 	}
 	AUTO(heads_entry) e = heads_load(s->vault, writer, s->store, seq, false, err);
@@ -69,6 +74,38 @@ static int load_newest(struct session *s, struct err *err)
 	session_warn(s, ERR_CORRUPT, "%s: the newest snapshot is damaged (%.200s); a full snapshot was "
 	             "taken", s->spec->source.name, err->msg);
 	s->next->seq = seq + 1;
+	return 0;
+}
+
+static bool has_left(const struct session *s, const char *name)
+{
+	char path[PATH_MAX + 16];
+	snprintf(path, sizeof path, "%s/%s", s->dir, name);
+	return access(path, F_OK) == 0;
+}
+
+/* What a killed run left is settled by looking. A local storage is looked at each night: that takes no
+ * time, and packs that are gone are missed at once. */
+static int find_newest(struct session *s, struct err *err)
+{
+	s->proven = s->proven && s->base && !has_left(s, "base.new") && !has_left(s, "journal");
+	if (!s->proven || !vault_storage(s->vault)->remote)
+		return load_newest(s, err);
+	newest_is_base(s);
+	s->put_off = true;
+	return 0;
+}
+
+int session_inventory(struct session *s, struct err *err)
+{
+	if (s->there)
+		return 0;
+	s->there = inventory_load(s->vault, vault_keyfile(s->vault)->id, s->store, s->doomed, err);
+	if (!s->there)
+		return err->code;
+	s->outdated |= s->put_off && (s->there->newest != s->newest ||
+	                              (s->base->head_tag[0] && !is_as_we_put_it(s)));
+	s->put_off = false;
 	return 0;
 }
 
@@ -130,6 +167,7 @@ static void compare_base(struct session *s)
 	s->next->generation = s->base->generation;
 	state_free(s->base);
 	s->base = NULL;
+	s->proven = false;
 }
 
 static bool due(uint64_t now, uint64_t since, uint64_t every)
@@ -147,6 +185,7 @@ static void decide(struct session *s, bool force_full)
 		return;
 	n->epoch = b->epoch;
 	memcpy(n->epoch_pk, b->epoch_pk, 32);
+	memcpy(n->key_tag, b->key_tag, sizeof n->key_tag);
 	n->epoch_since_s = b->epoch_since_s;
 	n->last_full_s = b->last_full_s;
 	n->next_number = b->next_number;
@@ -174,7 +213,7 @@ int session_open(struct session *s, bool force_full, struct err *err)
 	if (!s->source || !s->next)
 		return err->code;
 	peek_base(s);
-	if (load_newest(s, err) != 0 || session_recover(s, &recovered, err) != 0 ||
+	if (find_newest(s, err) != 0 || session_recover(s, &recovered, err) != 0 ||
 	    ((recovered || !s->base) && load_base(s, err) != 0))
 		return err->code;
 	compare_base(s);
@@ -208,15 +247,23 @@ void session_close(struct session *s)
 
 /* ---- starting: epoch, session key, packer ---- */
 
-static int make_epoch(struct session *s, uint32_t epoch, struct err *err)
+static void take_epoch(struct session *s, const struct vault_epoch *e)
 {
-	if (vault_make_epoch(s->vault, s->spec->source.name, epoch, s->next->epoch_pk, err) != 0)
+	s->next->epoch = e->number;
+	memcpy(s->next->epoch_pk, e->pk, sizeof s->next->epoch_pk);
+	memcpy(s->next->key_tag, e->tag, sizeof s->next->key_tag);
+}
+
+static int make_epoch(struct session *s, uint32_t number, struct err *err)
+{
+	struct vault_epoch e;
+	if (vault_make_epoch(s->vault, s->spec->source.name, number, &e, err) != 0)
 		return err->code;
-	s->next->epoch = epoch;
+	take_epoch(s, &e);
 	s->next->epoch_since_s = s->now_s;
-	struct entry_item made = { .number = epoch, .did = DID_EPOCH };
+	struct entry_item made = { .number = number, .did = DID_EPOCH };
 	memcpy(made.store, s->store, 16);
-	memcpy(made.hash, s->next->epoch_pk, 32);
+	memcpy(made.hash, e.pk, 32);
 	run_record_intend(s->record, &made);
 	run_record_made(s->record, &made);
 	return 0;
@@ -237,26 +284,26 @@ static int replace_epochs(struct session *s, uint32_t there, struct err *err)
 static int choose_epoch(struct session *s, struct err *err)
 {
 	struct state *n = s->next;
-	uint32_t there;
-	uint8_t pk[32];
-	bool whole, granted;
-	if (vault_newest_epoch(s->vault, s->store, n->full_epoch, &there, pk, &whole, &granted, err) != 0)
+	struct vault_epoch there, known = { .number = n->epoch };
+	memcpy(known.pk, n->epoch_pk, sizeof known.pk);
+	memcpy(known.tag, n->key_tag, sizeof known.tag);
+	if (vault_newest_epoch(s->vault, s->store, n->full_epoch, &known, &there, err) != 0)
 		return err->code;
-	if (there < n->epoch || (s->base && !s->full && !whole))
-		return replace_epochs(s, there, err);
-	if (there > n->epoch || n->epoch == 0) {
-		if (there == 0 || !granted)
-			return make_epoch(s, there + 1, err);
+	if (there.number < n->epoch || (s->base && !s->full && !there.whole))
+		return replace_epochs(s, there.number, err);
+	if (there.number > n->epoch || n->epoch == 0) {
+		if (there.number == 0 || !there.granted)
+			return make_epoch(s, there.number + 1, err);
 		/* after state loss, or made by a run that was killed before its first commit */
-		n->epoch = there;
+		take_epoch(s, &there);
 		n->epoch_since_s = s->now_s;
-		memcpy(n->epoch_pk, pk, 32);
 		return 0;
 	}
-	if (memcmp(pk, n->epoch_pk, 32) != 0)
+	if (memcmp(there.pk, n->epoch_pk, 32) != 0)
 		return err_set(err, ERR_FORK, "%s: the key of epoch %" PRIu32 " in the vault is not the "
-		               "one this machine made", s->spec->source.name, there);
-	if (!granted || due(s->now_s, n->epoch_since_s, s->spec->rotate_s))
+		               "one this machine made", s->spec->source.name, there.number);
+	take_epoch(s, &there);
+	if (!there.granted || due(s->now_s, n->epoch_since_s, s->spec->rotate_s))
 		return make_epoch(s, n->epoch + 1, err);
 	return 0;
 }
@@ -419,10 +466,20 @@ static void wait_to_read(struct session *s)
 	s->may_read = true;
 }
 
+static bool must_rotate(const struct session *s)
+{
+	return due(s->now_s, s->next->epoch_since_s, s->spec->rotate_s);
+}
+
+bool session_may_stay(const struct session *s)
+{
+	return s->proven && !s->full && !s->options->dry_run && !must_rotate(s) &&
+	       (!s->there || session_has_packs(s, s->base));
+}
+
 int session_start(struct session *s, bool will_read, struct err *err)
 {
-	bool rotate = due(s->now_s, s->next->epoch_since_s, s->spec->rotate_s);
-	if (!s->options->dry_run && (will_read || rotate) && choose_epoch(s, err) != 0)
+	if (!s->options->dry_run && (will_read || must_rotate(s)) && choose_epoch(s, err) != 0)
 		return err->code;
 	will_read = will_read || s->full;
 	if (will_read)

@@ -31,9 +31,11 @@ struct session {
 	const struct backup_store *spec;
 	const struct backup_options *options;
 	struct backup_result *result;
+	size_t number;                   /* of the store in the run */
 	unsigned workers;
 	struct doomed *doomed;           /* of the whole run */
 	struct run_record *record;       /* of the whole run; NULL: a dry one */
+	bool proven;                     /* by the ledger: the base is of the vault's newest snapshot */
 	sem_t *reading;                  /* of the whole run: how many may hold packs in memory */
 	bool may_read;                   /* this one does */
 	struct meter meter;
@@ -45,7 +47,9 @@ struct session {
 	int lock_fd;
 	struct source *source;
 	struct state *base;              /* agrees with the vault's newest snapshot, or NULL */
-	struct inventory *there;         /* what the vault holds of this store, when the run began */
+	struct inventory *there;         /* what the vault held of this store, when it was asked; NULL where
+	                                    it was not asked: session_inventory */
+	bool put_off;                    /* it will be asked for when it is needed */
 	uint64_t newest;                 /* number of the vault's newest snapshot that can be read, 0: none */
 	uint8_t newest_hash[32];
 	bool full;                       /* this run stores everything anew */
@@ -69,12 +73,23 @@ struct session {
 	uint32_t files;
 	uint64_t units, changed_units;   /* of the page files read */
 	uint32_t first_number;           /* of this run's packs within the snapshot */
+	bool stays;                      /* nothing was to be done: the base is what the vault has */
 	bool changed;                    /* content or metadata differ from the base */
 	bool damaged;                    /* the arrays do not belong to the base: start again, full */
+	bool outdated;                   /* the vault is not as the ledger says: start again and look first */
 };
 
-/* Lock, open the source, load the state, look at the vault, decide. */
+/* Lock, open the source, load the state, look at the vault, decide. Where the ledger proves what the
+ * vault's newest snapshot is, a storage behind a network is not asked for it. */
 int session_open(struct session *s, bool force_full, struct err *err);
+
+/* The store's inventory in s->there, if it is not there yet. Where it was put off, it may show that the
+ * ledger does not tell all: s->outdated. */
+int session_inventory(struct session *s, struct err *err);
+
+/* Nothing is to be done for a store that its source says is unchanged: the run's entry tells that it was
+ * found current. */
+bool session_may_stay(const struct session *s);
 /* Epoch, session key, and, if the store will be read, packer and arrays of a killed run: everything
  * before the first byte. */
 int session_start(struct session *s, bool will_read, struct err *err);
@@ -92,7 +107,10 @@ int session_page_file(struct session *s, const struct source_entry *e, struct er
 /* All files were read: what the base had and the source has no more. */
 int session_end_files(struct session *s, struct err *err);
 
-/* Inventory, snapshot, arrays, base record. */
+/* Are all packs of that record in s->there? */
+bool session_has_packs(const struct session *s, const struct state *of);
+
+/* Inventory, snapshot, arrays, base record. Commits nothing if the session is damaged or outdated. */
 int session_commit(struct session *s, struct err *err);
 /* Finish a commit that a crash interrupted behind the put: state from base.new and the journal. */
 int session_recover(struct session *s, bool *recovered, struct err *err);

@@ -167,6 +167,8 @@ static void check_base_packs(struct stream *t, const struct inventory *there)
 
 static int load_packs(struct stream *t, struct err *err)
 {
+	if (session_inventory(t->s, err) != 0)
+		return err->code;
 	struct pack_check c = { t, t->s->there };
 	if (chunkindex_packs(t->index, take_pack, &c, err) != 0)
 		return err->code;

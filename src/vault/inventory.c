@@ -3,8 +3,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "format/names.h"
 #include "holdfast/err.h"
 #include "vault/storage.h"
@@ -14,13 +14,6 @@ enum {
 	VALID_S = 3600,
 	DOOMED_VALID_S = 600,    /* its age adds to that of a listing that is built on it */
 };
-
-static uint64_t boot_s(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (uint64_t)t.tv_sec;
-}
 
 /* ---- doom marks ---- */
 
@@ -76,7 +69,7 @@ static int list_doomed(struct doomed *d, const struct vault *v, const uint8_t wr
                        struct err *err)
 {
 	char prefix[NAMES_MAX];
-	uint64_t now = boot_s();
+	uint64_t now = clock_boot_s();
 	if (d->listed && now - d->listed_s < DOOMED_VALID_S)
 		return 0;
 	d->n = 0;
@@ -154,7 +147,7 @@ struct inventory *inventory_load(const struct vault *v, const uint8_t writer[16]
 	struct listing l = { .to = i };
 	names_packs(l.packs, writer, store);
 	names_snapshots(l.snapshots, writer, store);
-	i->listed_s = boot_s();
+	i->listed_s = clock_boot_s();
 	if (storage_list(vault_storage(v), names_store(prefix, writer, store), add_object, &l, err) != 0)
 		return NULL;
 	if (i->n)
@@ -174,7 +167,7 @@ void inventory_free(struct inventory *i)
 
 bool inventory_is_old(const struct inventory *i)
 {
-	return boot_s() - i->listed_s > VALID_S;
+	return clock_boot_s() - i->listed_s > VALID_S;
 }
 
 struct inventory_pack *inventory_find(const struct inventory *i, const uint8_t id[32],

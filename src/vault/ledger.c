@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/hex.h"
 #include "base/io.h"
 #include "base/wire.h"
@@ -22,10 +23,14 @@
 #include "vault/tlog.h"
 #include "vault/vault.h"
 
+/* What was set back behind our back would be overwritten: after so long it is looked at again. */
+enum { LOOK_VALID_S = 60 };
+
 struct ledger {
 	struct vault *vault;
-	struct note there;           /* the vault's checkpoint when the handle was opened */
+	struct note there;           /* the vault's checkpoint when it was looked at */
 	bool exists;                 /* there is one */
+	uint64_t looked_s;           /* CLOCK_BOOTTIME */
 	bool agreed, is_new;
 	uint8_t covered[32];         /* list of stores that is in the vault */
 };
@@ -59,6 +64,7 @@ static bool same(const struct logedge *e, const struct note *n)
 
 static int read_there(struct ledger *l, struct err *err)
 {
+	l->looked_s = clock_boot_s();
 	int rc = tlog_checkpoint(l->vault, own_key(l), &l->there, NULL, err);
 	l->exists = rc == 0;
 	return rc == ERR_ABSENT ? 0 : rc;
@@ -88,6 +94,12 @@ static int compare(struct ledger *l, struct err *err)
 	if (e)
 		memcpy(l->covered, e->covered, sizeof l->covered);
 	return 0;
+}
+
+bool ledger_is_kept(const struct vault *v)
+{
+	const struct keyfile *k = vault_keyfile(v);
+	return k && charter_find(vault_charter(v), k->id) && vault_state_dir(v) && !vault_is_past(v);
 }
 
 struct ledger *ledger_open(struct vault *v, struct err *err)
@@ -151,7 +163,8 @@ static struct logedge *choose_edge(struct ledger *l, bool *warned, struct err *w
                                    struct err *err)
 {
 	/* where it agreed, other processes of this machine may have appended since; that is as it was */
-	if (!l->agreed && read_there(l, err) != 0)
+	bool agrees = l->agreed && clock_boot_s() - l->looked_s < LOOK_VALID_S;
+	if (!agrees && read_there(l, err) != 0)
 		return NULL;
 	err->code = ERR_NONE;
 	AUTO(logedge) e = load_edge(l, err);
@@ -159,7 +172,7 @@ static struct logedge *choose_edge(struct ledger *l, bool *warned, struct err *w
 		return NULL;
 	if (!e)
 		return l->exists ? logedge_read(l->vault, &l->there, err) : logedge_new(err);
-	if (l->agreed || (l->exists && same(e, &l->there)) || (!l->exists && e->tiles.size == 0))
+	if (agrees || (l->exists && same(e, &l->there)) || (!l->exists && e->tiles.size == 0))
 		return TAKE(e);
 	if (!l->exists || l->there.size < e->tiles.size) {
 		*warned = true;
@@ -454,12 +467,31 @@ int ledger_others(struct vault *v, struct entry_log **logs, size_t *n, struct er
 	return 0;
 }
 
+/* `entry` (NULL: none), then what is seen of the others (none: nothing). */
+static int write_seeing(struct vault *v, const struct entry *entry, struct err *err)
+{
+	struct entry both[2] = { { .kind = ENTRY_SEEN } };
+	size_t n = entry ? 1 : 0;
+	struct entry *seen = &both[n];
+	if (entry)
+		both[0] = *entry;
+	*seen = (struct entry){ .kind = ENTRY_SEEN, .time_s = (uint64_t)time(NULL) };
+	if (ledger_others(v, &seen->logs, &seen->n_logs, err) != 0)
+		return err->code;
+	if (seen->n_logs)
+		n++;
+	AUTO(ledger) l = n ? ledger_open(v, err) : NULL;
+	int rc = l ? ledger_append(l, both, n, err) : n ? err->code : 0;
+	free(seen->logs);
+	return rc;
+}
+
 int ledger_write_seen(struct vault *v, struct err *err)
 {
-	struct entry e = { .kind = ENTRY_SEEN, .time_s = (uint64_t)time(NULL) };
-	if (ledger_others(v, &e.logs, &e.n_logs, err) != 0)
-		return err->code;
-	int rc = e.n_logs ? ledger_write(v, &e, err) : 0;
-	free(e.logs);
-	return rc;
+	return write_seeing(v, NULL, err);
+}
+
+int ledger_write_seeing(struct vault *v, const struct entry *entry, struct err *err)
+{
+	return write_seeing(v, entry, err);
 }

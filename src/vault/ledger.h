@@ -23,6 +23,10 @@ struct err;
 struct ledger;
 struct vault;
 
+/* Does this machine keep a ledger in the vault: is its key in the charter, has it a state folder, and is
+ * the vault not read as it was in the past? Who has none is not to be told that nothing was written. */
+bool ledger_is_kept(const struct vault *v);
+
 /*
  * Look at the vault's checkpoint of this machine's log (one request) and compare it with what is
  * remembered. NULL with ERR_KEY (no key file, or the charter does not have its key), ERR_INVALID (no
@@ -68,5 +72,8 @@ int ledger_others(struct vault *v, struct entry_log **logs, size_t *n, struct er
 /* Append an entry that tells of all others' checkpoints, so that what is cut from their logs later can
  * be seen. Called by who drills and administers. No others: nothing is appended. */
 int ledger_write_seen(struct vault *v, struct err *err);
+
+/* ledger_write and ledger_write_seen as one append. */
+int ledger_write_seeing(struct vault *v, const struct entry *entry, struct err *err);
 
 #endif

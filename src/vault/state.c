@@ -142,7 +142,9 @@ static int encode(const struct state *s, struct buf *b, struct err *err)
 	rc = encode_packs(s, b, err);
 	if (rc == 0)
 		rc = encode_files(s, b, err);
-	return rc == 0 ? wire_add_counted(b, s->head_tag, strlen(s->head_tag), err) : rc;
+	if (rc == 0)
+		rc = wire_add_counted(b, s->head_tag, strlen(s->head_tag), err);
+	return rc == 0 ? wire_add_counted(b, s->key_tag, strlen(s->key_tag), err) : rc;
 }
 
 static void checksum(uint8_t out[CHECK_BYTES], const uint8_t key[32], const void *data, size_t len)
@@ -303,13 +305,13 @@ static int decode_head(struct state *s, struct wire *w, struct err *err)
 	return facts_len && !s->facts ? err_set(err, ERR_NOMEM, "out of memory") : 0;
 }
 
-/* Records written before there were tags end here. */
-static void decode_tag(struct state *s, struct wire *w)
+/* Records written before there was this tag end here. */
+static void decode_tag(char out[BACKEND_TAG_MAX], struct wire *w)
 {
 	size_t len;
 	const uint8_t *tag = wire_left(w) ? wire_counted(w, BACKEND_TAG_MAX - 1, &len) : NULL;
 	if (tag)
-		memcpy(s->head_tag, tag, len);
+		memcpy(out, tag, len);
 }
 
 struct state *state_load(const char *dir, const char *name, const uint8_t store[16],
@@ -333,7 +335,8 @@ struct state *state_load(const char *dir, const char *name, const uint8_t store[
 	if (decode_head(s, &w, err) != 0 || decode_packs(s, &w, err) != 0 ||
 	    decode_files(s, &w, err) != 0)
 		return NULL;
-	decode_tag(s, &w);
+	decode_tag(s->head_tag, &w);
+	decode_tag(s->key_tag, &w);
 	if (!wire_done(&w) || memcmp(s->store, store, 16) != 0) {
 		err_set(err, ERR_CORRUPT, "%s: is damaged", path);
 		return NULL;

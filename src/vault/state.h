@@ -56,6 +56,7 @@ struct state {
 	char head_tag[BACKEND_TAG_MAX];  /* its object, as the storage fingerprints it; "": not known */
 	uint32_t epoch;
 	uint8_t epoch_pk[32];
+	char key_tag[BACKEND_TAG_MAX];   /* the same of that epoch's key, as it was verified */
 	uint64_t epoch_since_s, last_full_s, last_read_s;
 	uint8_t page_key[SUM_KEY_BYTES];
 	uint64_t generation;             /* of the arrays */

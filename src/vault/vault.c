@@ -10,6 +10,7 @@
 #include "format/names.h"
 #include "holdfast/err.h"
 #include "vault/mirrors.h"
+#include "vault/place.h"
 #include "vault/storage.h"
 #include "vault/vault_struct.h"
 
@@ -70,21 +71,23 @@ static void make_texts(struct vault *v)
 	texts_fingerprint(v->fingerprint, v->anchor.root);
 }
 
-static int read_anchor(struct vault *v, struct err *err)
+static int take_anchor(struct vault *v, const struct buf *bytes, struct err *err)
 {
-	AUTO(buf) bytes = buf_new(CHARTER_LINE_MAX, err);
-	if (!bytes)
-		return err->code;
+	if (charter_decode_anchor(&v->anchor, bytes->bytes, bytes->len, err) != 0)
+		return err_wrap(err, "%s", v->url);
+	make_texts(v);
+	return 0;
+}
+
+static int read_anchor(struct vault *v, struct buf *bytes, struct err *err)
+{
 	if (storage_get_all(v->storage, NAMES_ANCHOR, bytes, err) != 0) {
 		if (err->code != ERR_ABSENT)
 			return err_wrap(err, "%s", v->url);
 		err_set(err, ERR_ABSENT, "%s: no vault here (vault.json is absent)", v->url);
 		return err_hint(err, "check the path; a new vault is made with 'holdfast init --vault URL'");
 	}
-	if (charter_decode_anchor(&v->anchor, bytes->bytes, bytes->len, err) != 0)
-		return err_wrap(err, "%s", v->url);
-	make_texts(v);
-	return 0;
+	return take_anchor(v, bytes, err);
 }
 
 /* What the key file remembers of the vault must be what is there now. */
@@ -121,6 +124,8 @@ static struct vault *vault_new(const struct vault_options *o, struct err *err)
 
 static int set_state_dir(struct vault *v, const char *state_dir, struct err *err)
 {
+	free(v->state_dir);
+	v->state_dir = NULL;
 	if (state_dir && asprintf(&v->state_dir, "%s/%s", state_dir, v->id_text) < 0) {
 		v->state_dir = NULL;
 		return err_set(err, ERR_NOMEM, "out of memory");
@@ -128,14 +133,49 @@ static int set_state_dir(struct vault *v, const char *state_dir, struct err *err
 	return 0;
 }
 
+static int read_place(struct vault *v, const struct vault_options *o, struct place *p,
+                      struct err *err)
+{
+	if (read_anchor(v, p->anchor, err) != 0 || set_state_dir(v, o->state_dir, err) != 0 ||
+	    vault_recall_charter(v, err) != 0)
+		return err->code;
+	return vault_read_charter(v, p, err);
+}
+
+/* As this machine read it last. ERR_ABSENT: it is to be read. */
+static int recall_place(struct vault *v, const struct vault_options *o, struct err *err)
+{
+	bool wanted = o->brief && o->state_dir && o->keys_dir && !v->past;
+	AUTO(place) p = wanted ? place_load(o->state_dir, o->url, err) : NULL;
+	if (!p || take_anchor(v, p->anchor, err) != 0)
+		return ERR_ABSENT;
+	if (set_state_dir(v, o->state_dir, err) != 0 || vault_recall_charter(v, err) != 0)
+		return err->code;
+	int rc = vault_take_charter(v, p, err);
+	if (rc == 0)
+		return 0;
+	charter_free(v->charter);
+	v->charter = NULL;
+	return rc == ERR_CORRUPT ? ERR_ABSENT : rc;
+}
+
 struct vault *vault_open(const struct vault_options *o, struct err *err)
 {
+	struct err ignored;
 	AUTO(vault) v = vault_new(o, err);
-	if (!v || read_anchor(v, err) != 0 || set_state_dir(v, o->state_dir, err) != 0 ||
-	    vault_recall_charter(v, err) != 0 || vault_read_charter(v, err) != 0 ||
-	    (o->keys_dir && read_key(v, o->keys_dir, err) != 0) ||
+	AUTO(place) p = v ? place_new(err) : NULL;
+	if (!p)
+		return NULL;
+	int rc = recall_place(v, o, err);
+	bool is_read = rc == ERR_ABSENT;
+	if (is_read)
+		rc = read_place(v, o, p, err);
+	if (rc != 0 || (o->keys_dir && read_key(v, o->keys_dir, err) != 0) ||
 	    vault_remember_charter(v, err) != 0)
 		return NULL;
+	/* what cannot be remembered is read again */
+	if (is_read && o->brief && v->state_dir && v->key && !v->past && p->tag[0])
+		place_store(p, o->state_dir, o->url, &ignored);
 	return TAKE(v);
 }
 

@@ -5,10 +5,10 @@
 #include "base/scope.h"
 #include "format/charter.h"
 #include "format/storekey.h"
+#include "holdfast/backend.h"
 #include "holdfast/vault.h"
 #include "vault/keyfile.h"
 
-struct backend;
 struct buf;
 struct err;
 
@@ -61,18 +61,25 @@ const uint8_t *vault_psk(const struct vault *v);
 const uint8_t *vault_recovery_sk(const struct vault *v);
 const uint8_t *vault_root_sk(const struct vault *v);
 
-/* Make and store the keys/ objects of a new epoch, sealed to recovery, which is read back, and to
- * every key that the charter grants this store. The secret is wiped; pk gets the public key.
- * ERR_EXISTS if that epoch is taken. */
-int vault_make_epoch(const struct vault *v, const char *store_name, uint32_t epoch,
-                     uint8_t pk[32], struct err *err);
+struct vault_epoch {
+	uint32_t number;             /* 0: there is none */
+	uint8_t pk[32];
+	char tag[BACKEND_TAG_MAX];   /* recovery's object, as the storage fingerprints it; "": not known */
+	bool whole;                  /* every epoch from the oldest asked for up to it is there */
+	bool granted;                /* it is sealed to every key that the charter grants the store */
+};
 
-/* Newest epoch of one of this machine's stores (0: none) by listing keys/, with its public key
- * verified as made by this machine. *whole: every epoch from `oldest` up to it is there. *granted: the
- * newest is sealed to every key that the charter grants the store. */
+/* Make and store the keys/ objects of a new epoch, sealed to recovery, which is read back, and to
+ * every key that the charter grants this store. The secret is wiped; e gets the public key and the tag.
+ * ERR_EXISTS if that epoch is taken. */
+int vault_make_epoch(const struct vault *v, const char *store_name, uint32_t number,
+                     struct vault_epoch *e, struct err *err);
+
+/* Newest epoch of one of this machine's stores by listing keys/, with its public key verified as made
+ * by this machine. One that `known` (may be NULL) describes was verified before: where number and tag
+ * are the same, it is not read again. */
 int vault_newest_epoch(const struct vault *v, const uint8_t store[16], uint32_t oldest,
-                       uint32_t *epoch, uint8_t pk[32], bool *whole, bool *granted,
-                       struct err *err);
+                       const struct vault_epoch *known, struct vault_epoch *e, struct err *err);
 
 /* Append a keys/ object, verified as made by an enrolled writer or by root for its place; *k gets its
  * public part. Messages name the object. ERR_ABSENT, ERR_CORRUPT, ERR_NEWER, storage errors. */
@@ -99,6 +106,7 @@ struct vault_key_place {
 	uint8_t writer[16], store[16];
 	uint32_t epoch;
 	uint8_t recipient[16];
+	char tag[BACKEND_TAG_MAX];
 };
 /* All of them below keys/, sorted by writer, store, recipient, and epoch with the newest first. *list is
  * the caller's to free(). */

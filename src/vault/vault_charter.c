@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "format/names.h"
 #include "holdfast/err.h"
+#include "vault/place.h"
 #include "vault/storage.h"
 #include "vault/vault.h"
 #include "vault/vault_struct.h"
@@ -15,7 +16,10 @@
 /* ---- reading ---- */
 
 /* The highest number below `below`. */
-struct highest { uint64_t below, n; };
+struct highest {
+	uint64_t below, n;
+	char tag[BACKEND_TAG_MAX];   /* as the storage fingerprints it */
+};
 
 static int highest(void *arg, const struct backend_object *o, struct err *err)
 {
@@ -24,8 +28,10 @@ static int highest(void *arg, const struct backend_object *o, struct err *err)
 	uint64_t found;
 	(void)err;
 	if (names_tail_number(o->name, &found) && found > h->n && found < h->below &&
-	    strcmp(names_charter(name, found), o->name) == 0)
+	    strcmp(names_charter(name, found), o->name) == 0) {
 		h->n = found;
+		memcpy(h->tag, o->tag, sizeof h->tag);
+	}
 	return 0;
 }
 
@@ -49,8 +55,9 @@ static struct charter *load_charter(const struct vault *v, uint64_t n, struct bu
 }
 
 /* The highest that verifies: whoever can put junk here must not be able to stop a recovery. That
- * none was taken away, the number seen last and the heads of snapshots tell. */
-static struct charter *newest_charter(const struct vault *v, struct buf *bytes, struct err *err)
+ * none was taken away, the number seen last and the heads of snapshots tell. `tag` may be NULL. */
+static struct charter *newest_charter(const struct vault *v, struct buf *bytes,
+                                      char tag[BACKEND_TAG_MAX], struct err *err)
 {
 	struct err first = { 0 };
 	for (struct highest h = { .below = UINT64_MAX };; h.below = h.n) {
@@ -61,6 +68,8 @@ static struct charter *newest_charter(const struct vault *v, struct buf *bytes, 
 			break;
 		buf_clear(bytes);
 		struct charter *c = load_charter(v, h.n, bytes, err);
+		if (c && tag)
+			memcpy(tag, h.tag, BACKEND_TAG_MAX);
 		if (c || (err->code != ERR_CORRUPT && err->code != ERR_LIMIT))
 			return c;
 		if (first.code == ERR_NONE)
@@ -73,13 +82,27 @@ static struct charter *newest_charter(const struct vault *v, struct buf *bytes, 
 	return NULL;
 }
 
-int vault_read_charter(struct vault *v, struct err *err)
+int vault_read_charter(struct vault *v, struct place *p, struct err *err)
 {
-	AUTO(buf) bytes = buf_new(CHARTER_MAX_BYTES, err);
-	if (!bytes)
+	v->charter = newest_charter(v, p->charter, p->tag, err);
+	if (!v->charter)
 		return err->code;
-	v->charter = newest_charter(v, bytes, err);
-	return v->charter ? 0 : err->code;
+	p->n = v->charter->n;
+	return 0;
+}
+
+int vault_take_charter(struct vault *v, const struct place *p, struct err *err)
+{
+	struct highest h = { .below = UINT64_MAX };
+	if (storage_list(v->storage, NAMES_CHARTERS, highest, &h, err) != 0)
+		return err->code;
+	if (h.n != p->n || strcmp(h.tag, p->tag) != 0)
+		return err_set(err, ERR_ABSENT, "%s: has another charter now", v->url);
+	v->charter = charter_decode(p->charter->bytes, p->charter->len, &v->anchor, err);
+	if (!v->charter)
+		return err->code;
+	return v->charter->n == p->n ? 0 : err_set(err, ERR_CORRUPT, "%s: what is remembered of its "
+	                                           "charter is damaged", v->url);
 }
 
 int vault_find_self(struct vault *v, struct err *err)
@@ -181,7 +204,7 @@ static int put_charter(const struct vault *v, struct appending *a, const struct 
 /* The newest, which must go on from what this handle knows. */
 static struct charter *read_newer(const struct vault *v, struct buf *chain, struct err *err)
 {
-	AUTO(charter) now = newest_charter(v, chain, err);
+	AUTO(charter) now = newest_charter(v, chain, NULL, err);
 	if (!now || begins_with(now, v->charter->n, v->charter->hash))
 		return TAKE(now);
 	err_set(err, ERR_FORK, "%s: its charter was replaced by another one", v->url);

@@ -55,25 +55,26 @@ int vault_read_key(const struct vault *v, const char *name, struct storekey *k, 
 
 /* ---- making ---- */
 
-/* Seal k to pk, signed by sk, and store it under its name. */
+/* Seal k to pk, signed by sk, and store it under its name. `tag` may be NULL. */
 static int seal_and_put(const struct vault *v, const struct storekey *k, const uint8_t pk[32],
                         const uint8_t sk[SIGN_SECRET_BYTES], struct buf *bytes, char name[NAMES_MAX],
-                        struct err *err)
+                        char tag[BACKEND_TAG_MAX], struct err *err)
 {
 	uint8_t recipient[16];
 	seal_key_id(recipient, pk);
 	names_key(name, k->writer, k->store, k->epoch, recipient);
 	if (storekey_encode(k, pk, vault_psk(v), sk, bytes, err) != 0)
 		return err_wrap(err, "%s", name);
-	return storage_put(v->storage, name, bytes->bytes, bytes->len, BACKEND_NEW, err);
+	return storage_put_tagged(v->storage, name, bytes->bytes, bytes->len, BACKEND_NEW, tag, err);
 }
 
-static int put_for_recovery(const struct vault *v, const struct storekey *k, struct err *err)
+static int put_for_recovery(const struct vault *v, const struct storekey *k,
+                            char tag[BACKEND_TAG_MAX], struct err *err)
 {
 	char name[NAMES_MAX];
 	AUTO(buf) bytes = buf_new(STOREKEY_MAX_BYTES, err);
 	if (!bytes || seal_and_put(v, k, v->charter->recovery, v->key->record_sk->bytes, bytes, name,
-	                           err) != 0)
+	                           tag, err) != 0)
 		return err->code;
 	/* what is sealed to nobody cannot be read later: look at what the vault really holds */
 	AUTO(buf) back = buf_new(STOREKEY_MAX_BYTES, err);
@@ -93,15 +94,17 @@ static int put_for_grants(const struct vault *v, const struct storekey *k, struc
 		if (!charter_granted(v->charter, to->id, k->writer, k->store))
 			continue;
 		AUTO(buf) bytes = buf_new(STOREKEY_MAX_BYTES, err);
-		if (!bytes || seal_and_put(v, k, to->box, v->key->record_sk->bytes, bytes, name, err) != 0)
+		if (!bytes || seal_and_put(v, k, to->box, v->key->record_sk->bytes, bytes, name, NULL,
+		                           err) != 0)
 			return err->code;
 	}
 	return 0;
 }
 
-int vault_make_epoch(const struct vault *v, const char *store_name, uint32_t epoch,
-                     uint8_t pk[32], struct err *err)
+int vault_make_epoch(const struct vault *v, const char *store_name, uint32_t number,
+                     struct vault_epoch *e, struct err *err)
 {
+	struct vault_epoch made = { .number = number, .whole = true, .granted = true };
 	AUTO(secret) holder = secret_new(sizeof(struct storekey), err);
 	if (!holder)
 		return err->code;
@@ -109,12 +112,13 @@ int vault_make_epoch(const struct vault *v, const char *store_name, uint32_t epo
 	memcpy(k->vault, vault_id(v), 16);
 	memcpy(k->writer, v->key->id, 16);
 	vault_store_id(v, store_name, k->store);
-	k->epoch = epoch;
+	k->epoch = number;
 	snprintf(k->name, sizeof k->name, "%s", store_name);
 	seal_keypair(k->pk, k->sk);
-	if (put_for_recovery(v, k, err) != 0 || put_for_grants(v, k, err) != 0)
+	if (put_for_recovery(v, k, made.tag, err) != 0 || put_for_grants(v, k, err) != 0)
 		return err->code;
-	memcpy(pk, k->pk, 32);
+	memcpy(made.pk, k->pk, 32);
+	*e = made;
 	return 0;
 }
 
@@ -123,7 +127,7 @@ int vault_pass_key(const struct vault *v, const struct storekey *k, const struct
 {
 	char name[NAMES_MAX];
 	AUTO(buf) bytes = buf_new(STOREKEY_MAX_BYTES, err);
-	return bytes ? seal_and_put(v, k, to->box, vault_root_sk(v), bytes, name, err) : err->code;
+	return bytes ? seal_and_put(v, k, to->box, vault_root_sk(v), bytes, name, NULL, err) : err->code;
 }
 
 /* ---- listing ---- */
@@ -139,6 +143,7 @@ static int add_place(void *arg, const struct backend_object *o, struct err *err)
 	struct vault_key_place one;
 	if (!names_parse_key(o->name, one.writer, one.store, &one.epoch, one.recipient))
 		return 0;
+	memcpy(one.tag, o->tag, sizeof one.tag);
 	if (l->n == l->cap) {
 		size_t cap = l->cap ? l->cap * 2 : 64;
 		struct vault_key_place *list = reallocarray(l->list, cap, sizeof *list);
@@ -183,17 +188,18 @@ int vault_list_keys(const struct vault *v, struct vault_key_place **list, size_t
 	return rc;
 }
 
-/* The newest epoch sealed to pk, and how many there are from `oldest` on. */
-static uint32_t newest_for(const struct listing *l, const uint8_t pk[32], uint32_t oldest, uint32_t *n)
+/* The newest epoch sealed to pk (NULL: none), and how many there are from `oldest` on. */
+static const struct vault_key_place *newest_for(const struct listing *l, const uint8_t pk[32],
+                                                uint32_t oldest, uint32_t *n)
 {
 	uint8_t recipient[16];
-	uint32_t newest = 0;
+	const struct vault_key_place *newest = NULL;
 	seal_key_id(recipient, pk);
 	*n = 0;
 	for (size_t i = 0; i < l->n; i++) {
 		if (memcmp(l->list[i].recipient, recipient, 16) != 0)
 			continue;
-		newest = newest ? newest : l->list[i].epoch;
+		newest = newest ? newest : &l->list[i];
 		*n += l->list[i].epoch >= oldest;
 	}
 	return newest;
@@ -206,8 +212,10 @@ static bool sealed_to_grants(const struct vault *v, const struct listing *l, con
 	uint32_t n;
 	for (size_t i = 0; i < v->charter->n_keys; i++) {
 		const struct charter_key *to = &v->charter->keys[i];
-		if (charter_granted(v->charter, to->id, v->key->id, store) &&
-		    newest_for(l, to->box, 1, &n) < epoch)
+		if (!charter_granted(v->charter, to->id, v->key->id, store))
+			continue;
+		const struct vault_key_place *theirs = newest_for(l, to->box, 1, &n);
+		if (!theirs || theirs->epoch < epoch)
 			return false;
 	}
 	return true;
@@ -227,19 +235,27 @@ static int newest_pk(const struct vault *v, const uint8_t store[16], uint32_t ep
 }
 
 int vault_newest_epoch(const struct vault *v, const uint8_t store[16], uint32_t oldest,
-                       uint32_t *epoch, uint8_t pk[32], bool *whole, bool *granted,
-                       struct err *err)
+                       const struct vault_epoch *known, struct vault_epoch *e, struct err *err)
 {
 	struct listing l = { .n = 0 };
 	char prefix[NAMES_MAX];
 	uint32_t n;
+	*e = (struct vault_epoch){ .number = 0 };
 	if (list_below(v, names_keys(prefix, v->key->id, store), &l, err) != 0)
 		return err->code;
-	*epoch = newest_for(&l, v->charter->recovery, oldest, &n);
-	*whole = *epoch >= oldest && n == *epoch - oldest + 1;
-	*granted = sealed_to_grants(v, &l, store, *epoch);
+	const struct vault_key_place *newest = newest_for(&l, v->charter->recovery, oldest, &n);
+	if (newest) {
+		e->number = newest->epoch;
+		memcpy(e->tag, newest->tag, sizeof e->tag);
+	}
+	e->whole = e->number >= oldest && n == e->number - oldest + 1;
+	e->granted = sealed_to_grants(v, &l, store, e->number);
 	free(l.list);
-	return *epoch == 0 ? 0 : newest_pk(v, store, *epoch, pk, err);
+	if (known && known->number == e->number && known->tag[0] && strcmp(known->tag, e->tag) == 0) {
+		memcpy(e->pk, known->pk, sizeof e->pk);
+		return 0;
+	}
+	return e->number == 0 ? 0 : newest_pk(v, store, e->number, e->pk, err);
 }
 
 /* ---- opening ---- */

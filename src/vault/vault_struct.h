@@ -11,6 +11,7 @@
 
 struct backend;
 struct err;
+struct place;
 
 struct vault {
 	char *url, *state_dir;
@@ -30,9 +31,12 @@ struct vault {
 };
 
 /* vault_charter.c. Recall what this machine saw last (before the charter is read: other processes see
- * newer ones), read the newest that verifies, compare them (ERR_FORK) and remember the newer. */
+ * newer ones), read the newest that verifies, compare them (ERR_FORK) and remember the newer. Instead of
+ * reading it, vault_take_charter takes the one of p: ERR_ABSENT if the vault has another one by now,
+ * ERR_CORRUPT. */
 int vault_recall_charter(struct vault *v, struct err *err);
-int vault_read_charter(struct vault *v, struct err *err);
+int vault_read_charter(struct vault *v, struct place *p, struct err *err);
+int vault_take_charter(struct vault *v, const struct place *p, struct err *err);
 int vault_remember_charter(struct vault *v, struct err *err);
 /* Find this machine's entry; where its key file is a request, take the psk from there. */
 int vault_find_self(struct vault *v, struct err *err);

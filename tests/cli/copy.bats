@@ -11,11 +11,6 @@ nights() {
 	done
 }
 
-objects() { find "$1" -type f -path "*$2*" | sort; }
-
-# same_vaults A B: the same objects with the same bytes
-same_vaults() { diff -r "$1" "$2"; }
-
 damage() {
 	python3 -c 'import sys
 data = bytearray(open(sys.argv[1], "rb").read())
@@ -41,7 +36,9 @@ open(sys.argv[1], "wb").write(data)' "$1"
 	nights 1
 	run -0 --separate-stderr hf copy --to "$T/second" --json
 	all_json <<<"$output"
-	[ "$(json objects <<<"$output")" = 2 ]
+	[ "$(json objects <<<"${lines[0]}")" = 2 ]
+	# and a tile of entries, one of hashes, the checkpoint
+	[ "$(json objects <<<"${lines[1]}")" = 5 ]
 	[ "$(json skipped <<<"$output")" -gt 6 ]
 	same_vaults "$V" "$T/second"
 	[ "$(find "$T/second" -path '*/packs/*' -newermt 2021-01-01 -type f | wc -l)" = 1 ]

@@ -43,8 +43,8 @@ restores() {
 	cmp "$T/out/crm.db" "$1"
 }
 
-# requests METHOD [PART]: how many the gateway has answered, of paths with that part
-requests() { grep -c "\"$1 /[^ ]*${2:-}" "$GATEWAY/log/client.rgw.log"; }
+# requests [METHOD [PART]]: how many the gateway has answered, of paths with that part
+requests() { grep -cE "\"${1:-(GET|PUT|HEAD|POST|DELETE)} /[^ ]*${2:-}" "$GATEWAY/log/client.rgw.log"; }
 
 # s3_ask METHOD PATH [OPTION...]: one signed request; fails unless it was answered well
 s3_ask() {

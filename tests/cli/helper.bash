@@ -57,6 +57,22 @@ crm_vault() {
 	hf backup -q
 }
 
+# objects FOLDER PATTERN: the vault's objects that match
+objects() { find "$1" -type f -path "*$2*" | sort; }
+
+# same_vaults A COPY: the same objects with the same bytes; of the tiles of a ledger that are not full the
+# copy needs the newest only
+same_vaults() {
+	local only tile newest
+	only=$(diff -r "$1" "$2" | grep -v "^Only in $1/.*/log/tile/.*\.p: [0-9]*$") || true
+	echo "$only"
+	[ -z "$only" ] || return 1
+	for tile in $(find "$1" -type d -path '*/log/tile/*.p'); do
+		newest=$(ls "$tile" | sort -n | tail -n 1)
+		[ -f "$2${tile#"$1"}/$newest" ] || return 1
+	done
+}
+
 # with_pass COMMAND...: holdfast with the passphrase
 with_pass() { hf "$@" --passphrase-file "$T/pass"; }
 

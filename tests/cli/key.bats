@@ -314,6 +314,47 @@ print(hashlib.blake2b(bytes.fromhex(sys.argv[1]), digest_size=16, person=b"hf1.k
 	cmp "$T/out/crm.db" "$T/crm.db"
 }
 
+# told KIND FIELD: of the entries of that kind
+told() { hf ledger show --json | jq -r "select(.entry.kind == \"$1\") | .entry.$2"; }
+
+@test "enrolments and grants are in the ledger, with what was seen of others; another charter does not fit" {
+	two_stores
+	enrol drill1 drill
+	[ "$(told enroll charter_n)" = 3 ]
+	with_pass key grant -q drill1 crm
+	[ "$(told grant charter_n)" = 4 ]
+	[ "$(told grant keys)" = 1 ]
+	on drill1 restore -q crm --to "$T/out"
+	# what drill1 saw of the first machine, and now the other way round
+	[ "$(told seen 'logs | length')" = 1 ]
+	with_pass key grant -q drill1 shop
+	[ "$(told seen 'logs | length' | wc -l)" -eq 2 ]
+	run -0 hf ledger verify
+	# the last grant taken back, where nobody remembers the charter
+	newest=$(ls "$V"/charter/* | tail -n 1)
+	mv "$newest" "$T/charter"
+	rm -r "$T/state"
+	run -20 hf ledger verify
+	[[ $output == *"wrote a charter of 5 entries, which is not the beginning of the one in the vault (4 entries)"* ]]
+	mv "$T/charter" "$newest"
+	run -0 hf ledger verify
+}
+
+@test "an act that the ledger cannot be told of is done all the same, with exit status 4" {
+	crm_vault
+	machine drill1
+	on drill1 key enroll -q --role drill --name drill1 >"$T/request"
+	checkpoint=$(echo "$V"/*/log/checkpoint)
+	mv "$checkpoint" "$T/checkpoint"
+	mkdir "$checkpoint"
+	run -4 --separate-stderr hf key accept -q --yes - <"$T/request"
+	[[ $stderr == *"it is done, but not in the ledger"* ]]
+	rmdir "$checkpoint"
+	mv "$T/checkpoint" "$checkpoint"
+	run -0 hf key list
+	[[ $output == *drill1* ]]
+}
+
 @test "a key file from before there were requests, and old vaults, work as ever" {
 	crm_vault
 	# init's key file ends in 80 bytes of zeros and the checksum, as it always did

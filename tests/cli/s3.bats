@@ -53,13 +53,48 @@ two_nights() {
 	restores "$T/crm.db"
 }
 
-@test "an unchanged store costs one put and few questions" {
+# asked COMMAND...: how many requests it makes
+asked() {
+	local before
+	before=$(requests)
+	"$@"
+	sleep 0.2
+	echo $(($(requests) - before))
+}
+
+@test "an unchanged store costs two questions and the run's entry, a small incremental ten requests" {
 	bucket "s3://plain/$BATS_TEST_NUMBER"
 	two_nights
-	before=$(requests PUT)
+	# a file that has just been written is read once more
+	sleep 2.1
 	hf backup -q
-	after=$(requests PUT)
-	[ $((after - before)) -eq 1 ]
+	# the charter is listed and the checkpoint read; two tiles and the next checkpoint are put
+	[ "$(asked hf backup -q)" -eq 5 ]
+	run -0 --separate-stderr hf backup
+	[[ $output =~ ^crm\ +unchanged\ +snapshot\ 3\  ]]
+	# its keys are listed, a pack is put, it and the doom marks are listed, the snapshot is put
+	sql "$T/crm.db" "update customers set name = 'third night' where id % 50 = 1"
+	[ "$(asked hf backup -q)" -eq 10 ]
+	run -0 --separate-stderr hf ledger verify
+	restores "$T/crm.db"
+}
+
+@test "an unchanged night of a thousand stores makes at most six requests" {
+	bucket "s3://plain/$BATS_TEST_NUMBER"
+	new_vault
+	mkdir "$T/tenants"
+	database "$T/one.db" 5
+	for i in $(seq 1000); do cp "$T/one.db" "$T/tenants/t$i.db"; done
+	printf '%s\n' '[store tenants]' 'type = sqlite' "path = $T/tenants/*.db" 'name = tenants/{stem}' >>"$CONF"
+	sleep 2.1
+	hf backup -q
+	[ "$(asked hf backup -q)" -le 6 ]
+	run -0 --separate-stderr hf status --json
+	[ "$(grep -c '"overdue": *false' <<<"$output")" -ge 1000 ]
+	# of one that changed the others stay as they are
+	sql "$T/tenants/t7.db" "update customers set name = 'x'"
+	[ "$(asked hf backup -q)" -le 11 ]
+	run -0 --separate-stderr hf ledger verify
 }
 
 @test "a full bucket fails the backup and says so" {

@@ -129,6 +129,24 @@ check_metrics() {
 	! command -v promtool >/dev/null || [ -z "$(promtool check metrics <"$1" 2>&1)" ]
 }
 
+@test "what a run found unchanged is as good as new, without a snapshot" {
+	crm_vault
+	sleep 2.1   # a file that has just been written is read once more
+	hf backup -q
+	printf '[defaults]\nrpo = 4s\n' >>"$CONF"
+	sleep 4.2
+	run -5 hf status
+	newest=$(hf snapshots crm --json | json snapshot)
+	hf backup -q
+	run -0 --separate-stderr hf status --json
+	[ "$(json snapshot <<<"$output")" = "$newest" ]
+	[ "$(hf snapshots crm --json | json snapshot)" = "$newest" ]
+	run -0 hf ledger verify
+	# a machine that only reads knows it as well
+	rm -r "$T/state"
+	run -0 hf status
+}
+
 @test "metrics are what Prometheus wants, replaced whole, readable for all" {
 	copied_vault
 	mkdir "$T/odd"

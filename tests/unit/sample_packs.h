@@ -56,7 +56,8 @@ static inline void sample_packs_begin(struct sample_packs *s, struct sample_vaul
                                       const uint64_t lengths[SAMPLE_FILES])
 {
 	struct err err;
-	uint8_t pk[32], context[PACK_CONTEXT_BYTES];
+	struct vault_epoch epoch;
+	uint8_t context[PACK_CONTEXT_BYTES];
 	static const char *const paths[SAMPLE_FILES] = { "zero.db", "one.db", "two.db" };
 	memset(s, 0, sizeof *s);
 	s->vault = vault;
@@ -66,7 +67,7 @@ static inline void sample_packs_begin(struct sample_packs *s, struct sample_vaul
 		                                  .length = lengths[i], .path = paths[i],
 		                                  .path_len = strlen(paths[i]) };
 	vault_store_id(vault->vault, "sample", s->store);
-	must(vault_make_epoch(vault->vault, "sample", 1, pk, &err));
+	must(vault_make_epoch(vault->vault, "sample", 1, &epoch, &err));
 	randombytes_buf(s->key, sizeof s->key);
 	memcpy(s->header.vault, vault_id(vault->vault), 16);
 	memcpy(s->header.store, s->store, 16);
@@ -74,7 +75,7 @@ static inline void sample_packs_begin(struct sample_packs *s, struct sample_vaul
 	s->header.seq = 1;
 	s->header.epoch = 1;
 	pack_context(context, &s->header);
-	assert_int_equal(seal_stanza(s->header.stanza, s->key, pk, vault_psk(vault->vault), context,
+	assert_int_equal(seal_stanza(s->header.stanza, s->key, epoch.pk, vault_psk(vault->vault), context,
 	                             sizeof context), 0);
 }
 

@@ -302,6 +302,7 @@ static void a_dry_run_tells_the_same_and_puts_nothing(void **state)
 	must(copy_between(lab.url, target, true, &dry, &err));
 	struct lab_names none = list(target, "");
 	assert_int_equal(none.n, 0);
+	free(none.names);
 	copy_whole(&r);
 	assert_int_equal(dry.objects, r.objects);
 	assert_int_equal(dry.bytes, r.bytes);

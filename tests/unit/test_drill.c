@@ -236,6 +236,29 @@ static void data_that_is_too_old_fails(void **state)
 	EXPECT(w, DRILL_PASSED);
 }
 
+/* A run that finds nothing changed puts no snapshot; what it saw is no older than itself. */
+static void the_newest_snapshot_is_measured_against_the_run_that_found_it_current(void **state)
+{
+	struct world *w = *state;
+	struct drill_plan before, after;
+	struct err err = { 0 };
+	/* a file that has just been written is read once more */
+	nanosleep(&(struct timespec){ 2, 200000000 }, NULL);
+	world_backup(w);
+	assert_int_equal(drill_plan(w->lab.reader, &w->options, &before, &err), 0);
+	nanosleep(&(struct timespec){ 1, 100000000 }, NULL);
+	world_backup(w);
+	int64_t most = (int64_t)time(NULL) - before.time_s;
+	nanosleep(&(struct timespec){ 2, 0 }, NULL);
+	assert_int_equal(drill_plan(w->lab.reader, &w->options, &after, &err), 0);
+	assert_int_equal(after.seq, before.seq);
+	w->options.rpo_s = 3600;
+	w->store.rpo_sql = NULL;
+	EXPECT(w, DRILL_PASSED);
+	const json_t *rpo = json_object_get(w->report, "rpo");
+	assert_in_range(json_integer_value(json_object_get(rpo, "value_s")), 1, most);
+}
+
 /* Between two snapshots the age of the older does not grow. */
 static void an_older_snapshot_is_measured_against_the_next(void **state)
 {
@@ -476,6 +499,7 @@ int main(int argc, char **argv)
 		WITH_WORLD(a_restore_that_takes_too_long_fails),
 		WITH_WORLD(data_that_is_too_old_fails),
 		WITH_WORLD(an_older_snapshot_is_measured_against_the_next),
+		WITH_WORLD(the_newest_snapshot_is_measured_against_the_run_that_found_it_current),
 		WITH_WORLD(an_objective_that_cannot_be_measured_is_not_met),
 		WITH_WORLD(without_the_secret_nothing_is_verified),
 		WITH_WORLD(a_wrong_passphrase_is_not_verified),

@@ -86,11 +86,12 @@ static void an_accepted_writer_writes(void **state)
 	struct place *p = *state;
 	struct err err;
 	struct machine db2;
-	uint8_t pk[32], store[16];
+	uint8_t store[16];
+	struct vault_epoch made;
 	struct storekey k;
 	machine_enrol(&db2, &p->v, ROLE_WRITER, "db2");
 	must(vault_need_writer(db2.vault, &err));
-	must(vault_make_epoch(db2.vault, "web", 1, pk, &err));
+	must(vault_make_epoch(db2.vault, "web", 1, &made, &err));
 	reopen(&p->v);
 	sample_unlock(&p->v);
 	vault_store_id(db2.vault, "web", store);
@@ -299,6 +300,7 @@ static int enter_late(const struct charter *c, struct buf *chain, void *arg, str
 	}
 	AUTO(keyfile) late = keyfile_new(k->vault, k->root, k->recovery, k->psk->bytes, ROLE_WRITER, "late",
 	                                 &pub, err);
+	assert_non_null(late);
 	return charter_append_enroll(chain, &pub, 1, k->id, k->record_sk->bytes, err);
 }
 
@@ -351,6 +353,7 @@ static void nothing_is_appended_to_another_history(void **state)
 		snprintf(name, sizeof name, "false%d", i);
 		AUTO(keyfile) other = keyfile_new(k->vault, k->root, k->recovery, k->psk->bytes, ROLE_WRITER,
 		                                  name, &pub, &err);
+		assert_non_null(other);
 		must(charter_append_enroll(two, &pub, 1, k->id, k->record_sk->bytes, &err));
 	}
 	must(storage_put(vault_storage(p->v.vault), "charter/00000004", two->bytes, two->len, BACKEND_NEW,
@@ -372,7 +375,7 @@ static void a_lost_writer_is_replaced(void **state)
 {
 	struct place *p = *state;
 	struct err err;
-	uint8_t pk[32];
+	struct vault_epoch made;
 	assert_int_equal(enrol_recover(p->m.vault, p->m.keys, "db1", true, &err), ERR_KEY);
 	vault_keep_root(p->m.vault);
 	must(vault_unlock(p->m.vault, SAMPLE_PASSPHRASE, strlen(SAMPLE_PASSPHRASE), &err));
@@ -380,7 +383,7 @@ static void a_lost_writer_is_replaced(void **state)
 	assert_null(vault_keyfile(p->m.vault));
 	must(enrol_recover(p->m.vault, p->m.keys, "db1", true, &err));
 	assert_string_equal(vault_machine(p->m.vault), "db1-2");
-	must(vault_make_epoch(p->m.vault, "crm", 1, pk, &err));
+	must(vault_make_epoch(p->m.vault, "crm", 1, &made, &err));
 	assert_int_equal(enrol_recover(p->m.vault, p->m.keys, "db1", true, &err), ERR_EXISTS);
 	assert_non_null(strstr(err.msg, "db1-2"));
 	machine_open(&p->m);   /* from its key file */

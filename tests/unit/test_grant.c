@@ -23,13 +23,13 @@ static void fill(struct place *p, struct grant_store *s, const char *name)
 static int set_up(void **state)
 {
 	struct err err;
-	uint8_t pk[32];
+	struct vault_epoch e;
 	struct place *p = calloc(1, sizeof *p);
 	assert_non_null(p);
 	sample_make(&p->v, "memory://vault");
-	must(vault_make_epoch(p->v.vault, "crm", 1, pk, &err));
-	must(vault_make_epoch(p->v.vault, "crm", 2, pk, &err));
-	must(vault_make_epoch(p->v.vault, "shop", 1, pk, &err));
+	must(vault_make_epoch(p->v.vault, "crm", 1, &e, &err));
+	must(vault_make_epoch(p->v.vault, "crm", 2, &e, &err));
+	must(vault_make_epoch(p->v.vault, "shop", 1, &e, &err));
 	fill(p, &p->crm, "crm");
 	fill(p, &p->shop, "shop");
 	machine_enrol(&p->drill, &p->v, ROLE_DRILL, "drill1");
@@ -140,21 +140,20 @@ static void new_epochs_are_sealed_to_every_grant(void **state)
 	struct err err;
 	struct storekey k;
 	struct grant_result r;
-	uint8_t pk[32], mine[32];
-	bool whole, granted;
-	uint32_t epoch;
+	uint8_t mine[32];
+	struct vault_epoch e;
 	grant(p, &p->crm, 1, false, &r);
 	vault_free(p->v.vault);
 	sample_open(&p->v);      /* the writer, without any passphrase */
-	must(vault_make_epoch(p->v.vault, "crm", 3, pk, &err));
-	must(vault_make_epoch(p->v.vault, "shop", 2, pk, &err));
+	must(vault_make_epoch(p->v.vault, "crm", 3, &e, &err));
+	must(vault_make_epoch(p->v.vault, "shop", 2, &e, &err));
 	must(open_epoch(p, &p->crm, 3, &k, &err));
 	seal_public(mine, k.sk);
 	assert_memory_equal(mine, k.pk, 32);
 	assert_int_equal(open_epoch(p, &p->shop, 2, &k, &err), ERR_KEY);
-	must(vault_newest_epoch(p->v.vault, p->crm.store, 1, &epoch, pk, &whole, &granted, &err));
-	assert_int_equal(epoch, 3);
-	assert_true(whole && granted);
+	must(vault_newest_epoch(p->v.vault, p->crm.store, 1, NULL, &e, &err));
+	assert_int_equal(e.number, 3);
+	assert_true(e.whole && e.granted);
 }
 
 /* A run that had opened the vault before the grant makes an epoch that lacks it. */
@@ -164,24 +163,22 @@ static void an_epoch_that_was_not_passed_on_is_noticed(void **state)
 	struct err err;
 	struct storekey k;
 	struct grant_result r;
-	uint8_t pk[32];
-	bool whole, granted;
-	uint32_t epoch;
+	struct vault_epoch e;
 	AUTO(vault) before = vault_open(&p->v.options, &err);
 	grant(p, &p->crm, 1, false, &r);
-	must(vault_make_epoch(before, "crm", 3, pk, &err));
+	must(vault_make_epoch(before, "crm", 3, &e, &err));
 	assert_int_equal(open_epoch(p, &p->crm, 3, &k, &err), ERR_KEY);
 	assert_non_null(strstr(err.msg, "epoch 3 was not sealed"));
 	assert_non_null(strstr(err.hint, "key grant drill1"));
 	/* the writer sees it at its next run, and whoever repeats the grant mends it */
-	must(vault_newest_epoch(p->v.vault, p->crm.store, 1, &epoch, pk, &whole, &granted, &err));
-	assert_true(whole);
-	assert_false(granted);
+	must(vault_newest_epoch(p->v.vault, p->crm.store, 1, NULL, &e, &err));
+	assert_true(e.whole);
+	assert_false(e.granted);
 	grant(p, &p->crm, 1, false, &r);
 	assert_int_equal(r.keys, 1);
 	must(open_epoch(p, &p->crm, 3, &k, &err));
-	must(vault_newest_epoch(p->v.vault, p->crm.store, 1, &epoch, pk, &whole, &granted, &err));
-	assert_true(granted);
+	must(vault_newest_epoch(p->v.vault, p->crm.store, 1, NULL, &e, &err));
+	assert_true(e.granted);
 }
 
 static void an_epoch_that_is_shredded_is_absent(void **state)
@@ -233,13 +230,13 @@ static void everything_is_also_what_comes_later(void **state)
 	struct storekey k;
 	struct grant_result r;
 	struct grant_store later;
-	uint8_t pk[32];
+	struct vault_epoch e;
 	grant(p, NULL, 0, true, &r);
 	assert_int_equal(r.keys, 3);
 	must(open_epoch(p, &p->shop, 1, &k, &err));
 	assert_true(grant_covers_all(p->v.vault, "drill1"));
 	assert_false(grant_covers_all(p->v.vault, "db1"));
-	must(vault_make_epoch(p->v.vault, "later", 1, pk, &err));
+	must(vault_make_epoch(p->v.vault, "later", 1, &e, &err));
 	fill(p, &later, "later");
 	must(open_epoch(p, &later, 1, &k, &err));
 	assert_string_equal(k.name, "later");

@@ -22,6 +22,7 @@ enum { DAY = 86400, PAGE = 4096, MIB = 1 << 20, FOLDER = LAB_PATH + 80 };
 static struct lab lab;
 static struct history h;
 static struct err err;
+static const char *lab_url;     /* of the writer's handle, after reopen_as */
 static char folder[FOLDER];     /* the store's state */
 
 /* ---- a clock that can be put forward ---- */
@@ -933,7 +934,7 @@ static void a_writer_alone_cannot_restore_and_is_told_why(void **state)
 
 /* ---- storage that takes its time ---- */
 
-enum { LEDGER_CALLS = 4 };
+enum { LEDGER_CALLS = 4 };   /* its checkpoint is read; two tiles and the next checkpoint are put */
 
 static unsigned long calls_of_a_night(const char *url)
 {
@@ -942,22 +943,134 @@ static unsigned long calls_of_a_night(const char *url)
 	return faulty_calls(url);
 }
 
-static void a_night_asks_little_of_the_storage(void **state)
+static void reopen_as(const char *rules)
+{
+	static char url[LAB_PATH + 32];
+	snprintf(url, sizeof url, "faulty://%s/%s", rules, lab.url);
+	const struct vault_options o = { .url = url, .state_dir = lab.state, .keys_dir = lab.keys,
+	                                 .brief = true };
+	vault_free(lab.writer);
+	faulty_reset(url);
+	lab.writer = vault_open(&o, &err);
+	if (!lab.writer)
+		fail_msg("%s", err.msg);
+	lab_url = url;
+}
+
+static void a_night_asks_little_of_a_local_storage(void **state)
 {
 	(void)state;
-	char url[LAB_PATH + 16];
-	snprintf(url, sizeof url, "faulty:///%s", lab.url);
 	nights(2);
-	must(lab_reopen(&lab, url, &err));
-	/* the store is listed, doom marks are; the snapshot is put. And once for the whole run the
-	 * ledger's checkpoint is read, two tiles and the next checkpoint are put */
-	assert_int_equal(calls_of_a_night(url), 3 + LEDGER_CALLS);
+	reopen_as("");
+	/* the store is listed, and doom marks are */
+	assert_int_equal(calls_of_a_night(lab_url), 2 + LEDGER_CALLS);
 	expect(SNAPSHOT_UNCHANGED, ERR_NONE, "");
-	/* and the epoch's key is looked at (two), a pack is put, the store is listed again */
+	assert_int_equal(h.result.seq, 2);
+	/* and keys are listed, a pack is put, the store is listed again, a snapshot is put */
 	change(0, 0, PAGE, 77);
-	assert_int_equal(calls_of_a_night(url), 7 + LEDGER_CALLS);
+	assert_int_equal(calls_of_a_night(lab_url), 6 + LEDGER_CALLS);
 	expect(SNAPSHOT_INCREMENTAL, ERR_NONE, "");
 	must(history_verify(&h, &err));
+}
+
+/* Over a network each of them is a round trip. */
+static void a_night_asks_less_of_a_remote_storage(void **state)
+{
+	(void)state;
+	nights(2);
+	reopen_as("delay=1");
+	/* of the store nothing is asked, and nothing is put */
+	assert_int_equal(calls_of_a_night(lab_url), LEDGER_CALLS);
+	expect(SNAPSHOT_UNCHANGED, ERR_NONE, "");
+	assert_int_equal(h.result.seq, 2);
+	assert_int_equal(h.result.bytes_read, 0);
+	/* keys are listed, a pack is put; the store is listed, and doom marks; the snapshot is put */
+	change(0, 0, PAGE, 77);
+	assert_int_equal(calls_of_a_night(lab_url), 5 + LEDGER_CALLS);
+	expect(SNAPSHOT_INCREMENTAL, ERR_NONE, "");
+	/* opening it: vault.json, and the charter listed and read; once they are known, listed */
+	reopen_as("delay=1");
+	unsigned long opening = faulty_calls(lab_url);
+	reopen_as("delay=1");
+	assert_int_equal(faulty_calls(lab_url), 1);
+	assert_true(opening <= 3);
+	must(history_verify(&h, &err));
+	/* all of it is looked at when the store is read again */
+	later_s = 8 * DAY;
+	reopen_as("delay=1");
+	assert_int_equal(faulty_calls(lab_url), 3);
+	assert_true(calls_of_a_night(lab_url) > LEDGER_CALLS + 2);
+	expect(SNAPSHOT_UNCHANGED, ERR_NONE, "");
+	assert_int_equal(h.result.seq, 4);
+}
+
+/* What the ledger does not prove is looked at, as ever. */
+static void a_remote_storage_that_was_set_back_is_looked_at(void **state)
+{
+	(void)state;
+	nights(2);
+	char checkpoint[NAMES_MAX];
+	names_log(checkpoint, h.info.writer, NAMES_CHECKPOINT);
+	AUTO(buf) old = buf_new(LAB_OBJECT_MAX, &err);
+	must(storage_get_all(vault_storage(lab.reader), checkpoint, old, &err));
+	nights(1);
+	must(storage_put(vault_storage(lab.reader), checkpoint, old->bytes, old->len, BACKEND_REPLACE,
+	                 &err));
+	remove_snapshot(3);
+	reopen_as("delay=1");
+	struct err warning = { 0 };
+	h.options.warning = &warning;
+	night(SNAPSHOT_FULL, ERR_FORK, "the vault is older than this machine remembers");
+	h.options.warning = NULL;
+	assert_int_equal(warning.code, ERR_FORK);
+	assert_non_null(strstr(warning.msg, "set back"));
+	/* from then on it is believed again */
+	assert_int_equal(calls_of_a_night(lab_url), LEDGER_CALLS);
+	expect(SNAPSHOT_UNCHANGED, ERR_NONE, "");
+}
+
+/* The checkpoint stands, but a snapshot or pack is gone: that is found when something is to be put on
+ * top of it, or after a week at the latest. */
+static void what_is_gone_behind_the_ledgers_back_is_found_before_anything_builds_on_it(void **state)
+{
+	(void)state;
+	nights(2);
+	remove_snapshot(2);
+	reopen_as("delay=1");
+	must(history_backup(&h, &err));
+	expect(SNAPSHOT_UNCHANGED, ERR_NONE, "");
+	history_forget(&h, h.n - 1);
+	change(0, 0, PAGE, 5);
+	night(SNAPSHOT_FULL, ERR_FORK, "the vault is older than this machine remembers");
+	remove_snapshot(3);
+	later_s = 8 * DAY;
+	night(SNAPSHOT_FULL, ERR_FORK, "the vault is older than this machine remembers");
+	later_s = 0;
+	nights(1);
+	struct lab_names packs;
+	char prefix[NAMES_MAX];
+	must(lab_list(&lab, names_packs(prefix, h.info.writer, h.info.store), &packs, &err));
+	for (size_t i = 0; i < packs.n; i++)
+		must(lab_remove(&lab, packs.names[i], &err));
+	free(packs.names);
+	forget_all();
+	change(0, 0, PAGE, 6);
+	night(SNAPSHOT_FULL, ERR_ABSENT, "is gone from the vault");
+}
+
+/* A run that was killed behind its put has no entry: the ledger does not prove its stores. */
+static void what_a_killed_run_put_is_looked_at(void **state)
+{
+	(void)state;
+	nights(2);
+	change(0, 0, PAGE, 7);
+	reopen_as("delay=1,put=2:lost");
+	assert_int_not_equal(history_backup(&h, &err), 0);
+	assert_true(history_remember(&h, 3));
+	reopen_as("delay=1");
+	night(SNAPSHOT_UNCHANGED, ERR_NONE, "");
+	assert_int_equal(h.result.seq, 4);
+	assert_int_equal(calls_of_a_night(lab_url), LEDGER_CALLS);
 }
 
 static void a_snapshot_that_somebody_replaced_is_not_taken_for_ours(void **state)
@@ -1248,7 +1361,11 @@ int main(void)
 		CASE(a_key_file_of_another_vault_opens_nothing),
 		CASE(a_charter_that_is_not_the_one_seen_last_is_a_fork),
 		CASE(a_writer_alone_cannot_restore_and_is_told_why),
-		CASE(a_night_asks_little_of_the_storage),
+		CASE(a_night_asks_little_of_a_local_storage),
+		CASE(a_night_asks_less_of_a_remote_storage),
+		CASE(a_remote_storage_that_was_set_back_is_looked_at),
+		CASE(what_is_gone_behind_the_ledgers_back_is_found_before_anything_builds_on_it),
+		CASE(what_a_killed_run_put_is_looked_at),
 		CASE(a_snapshot_that_somebody_replaced_is_not_taken_for_ours),
 		CASE(a_remote_chain_comes_back),
 		CASE(an_unchanged_store_is_not_read),

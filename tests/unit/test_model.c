@@ -382,7 +382,11 @@ static int judge(struct model *m, const struct outlook *o, enum fate fate)
 	met.forks += said == ERR_FORK || said == ERR_EXISTS;
 	met.gone_packs += said == ERR_ABSENT;
 	met.damaged += said == ERR_CORRUPT;
-	if (r->seq <= o->there || r->seq <= m->seq_due)
+	/* the newest stays, and is remembered already */
+	bool stays = r->kind == SNAPSHOT_UNCHANGED && o->agrees && r->seq == o->there && !r->bytes_read;
+	if (stays)
+		history_forget(&m->h, m->h.n - 1);
+	if (!stays && (r->seq <= o->there || r->seq <= m->seq_due))
 		return unexpected(m, "a number was given twice");
 	if ((disagree || m->warning_due) && said != ERR_FORK && said != ERR_EXISTS)
 		return unexpected(m, "two histories, and not a word of it");

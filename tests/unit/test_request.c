@@ -234,7 +234,7 @@ static void names_are_fit_for_command_lines(void **state)
 	struct sample *s = *state;
 	static const char *const good[] = { "a", "drill1", "db1.example.com", "m\xc3\xbcnchen", "x_y-z" };
 	static const char *const bad[] = { "", "-x", "a b", "a/b", "db1:crm", "a@b", "a,b", "a*", "a?", "a[b",
-		                           "tab\t", "esc\x1b[0m", "\xff", "\xe2\x80\xae" "abc" };
+		                           "tab\t", "esc\x1b[0m", "\xff", "\xe2\x80\xae-abc" };
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
 		assert_true(request_name_ok(good[i]));
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

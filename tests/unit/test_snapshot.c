@@ -19,7 +19,8 @@
 static struct made made;
 static struct store_info store;
 static struct err err;
-static uint8_t epoch_pk[32], page_key[32];
+static struct vault_epoch epoch;
+static uint8_t page_key[32];
 
 static int set_up(void **state)
 {
@@ -32,7 +33,7 @@ static int set_up(void **state)
 	memcpy(store.writer, vault_keyfile(made.vault)->id, 16);
 	vault_store_id(made.vault, "crm", store.store);
 	store.name = "crm";
-	return vault_make_epoch(made.vault, "crm", 1, epoch_pk, &err);
+	return vault_make_epoch(made.vault, "crm", 1, &epoch, &err);
 }
 
 static int tear_down(void **state)
@@ -84,7 +85,7 @@ static struct buf *make_body(const struct wanted *w, struct head *h)
 	memcpy(header.store, h->store, 16);
 	memcpy(header.session, h->session, 16);
 	pack_context(context, &header);
-	assert_int_equal(seal_stanza(place.stanza, key, epoch_pk, vault_psk(made.vault), context,
+	assert_int_equal(seal_stanza(place.stanza, key, epoch.pk, vault_psk(made.vault), context,
 	                             sizeof context), 0);
 	memcpy(place.vault, h->vault, 16);
 	memcpy(place.store, h->store, 16);
@@ -113,7 +114,7 @@ static void put_snapshot(const struct wanted *w, uint8_t hash[32])
 	memcpy(h.store, store.store, 16);
 	memcpy(h.writer, store.writer, 16);
 	memcpy(h.prev, w->prev, 32);
-	memcpy(h.epoch_pk, epoch_pk, 32);
+	memcpy(h.epoch_pk, epoch.pk, 32);
 	memcpy(h.charter_hash, charter->hash, 32);
 	randombytes_buf(h.session, 16);
 	AUTO(buf) body = make_body(w, &h);

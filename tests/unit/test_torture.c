@@ -417,19 +417,18 @@ static uint32_t epoch_made;
 static int make_epoch(void *arg, struct err *err)
 {
 	struct sample_vault *v = arg;
-	uint8_t pk[32];
+	struct vault_epoch e;
 	/* each attempt takes an epoch of its own: one that failed may have been stored */
-	return vault_make_epoch(v->vault, "crm", ++epoch_made, pk, err);
+	return vault_make_epoch(v->vault, "crm", ++epoch_made, &e, err);
 }
 
 static int newest_epoch(void *arg, struct err *err)
 {
 	struct sample_vault *v = arg;
-	uint8_t store[16], pk[32];
-	uint32_t epoch;
-	bool whole, granted;
+	uint8_t store[16];
+	struct vault_epoch e;
 	vault_store_id(v->vault, "crm", store);
-	return vault_newest_epoch(v->vault, store, 1, &epoch, pk, &whole, &granted, err);
+	return vault_newest_epoch(v->vault, store, 1, NULL, &e, err);
 }
 
 /* The vault as it was before anybody was accepted: an attempt may fail behind its put. */

@@ -406,25 +406,24 @@ static void an_epochs_key_can_be_opened_with_the_recovery_secret_only(void **sta
 {
 	struct sample_vault *v = *state;
 	struct err err;
-	uint8_t store[16], made[32], found[32], pk[32];
+	uint8_t store[16], pk[32];
 	struct storekey k;
-	uint32_t epoch;
-	bool whole, granted;
+	struct vault_epoch made, found;
 	const uint8_t *writer = vault_keyfile(v->vault)->id;
 	vault_store_id(v->vault, "crm", store);
-	must(vault_newest_epoch(v->vault, store, 1, &epoch, found, &whole, &granted, &err));
-	assert_int_equal(epoch, 0);
-	must(vault_make_epoch(v->vault, "crm", 1, made, &err));
-	assert_int_equal(vault_make_epoch(v->vault, "crm", 1, pk, &err), ERR_EXISTS);
-	must(vault_newest_epoch(v->vault, store, 1, &epoch, found, &whole, &granted, &err));
-	assert_int_equal(epoch, 1);
-	assert_true(whole);
-	assert_memory_equal(found, made, 32);
+	must(vault_newest_epoch(v->vault, store, 1, NULL, &found, &err));
+	assert_int_equal(found.number, 0);
+	must(vault_make_epoch(v->vault, "crm", 1, &made, &err));
+	assert_int_equal(vault_make_epoch(v->vault, "crm", 1, &found, &err), ERR_EXISTS);
+	must(vault_newest_epoch(v->vault, store, 1, NULL, &found, &err));
+	assert_int_equal(found.number, 1);
+	assert_true(found.whole);
+	assert_memory_equal(found.pk, made.pk, 32);
 	assert_int_equal(vault_open_epoch(v->vault, writer, store, 1, &k, &err), ERR_KEY);
 	sample_unlock(v);
 	must(vault_open_epoch(v->vault, writer, store, 1, &k, &err));
 	seal_public(pk, k.sk);
-	assert_memory_equal(pk, made, 32);
+	assert_memory_equal(pk, made.pk, 32);
 	assert_string_equal(k.name, "crm");
 	assert_int_equal(vault_open_epoch(v->vault, writer, store, 2, &k, &err), ERR_ABSENT);
 }
@@ -433,47 +432,121 @@ static void a_missing_epoch_in_between_is_noticed(void **state)
 {
 	struct sample_vault *v = *state;
 	struct err err;
-	uint8_t store[16], pk[32], recipient[16];
+	uint8_t store[16], recipient[16];
 	char name[NAMES_MAX];
-	uint32_t epoch;
-	bool whole, granted;
+	struct vault_epoch found;
 	vault_store_id(v->vault, "crm", store);
 	for (uint32_t e = 1; e <= 4; e++)
-		must(vault_make_epoch(v->vault, "crm", e, pk, &err));
-	must(vault_newest_epoch(v->vault, store, 1, &epoch, pk, &whole, &granted, &err));
-	assert_int_equal(epoch, 4);
-	assert_true(whole);
+		must(vault_make_epoch(v->vault, "crm", e, &found, &err));
+	must(vault_newest_epoch(v->vault, store, 1, NULL, &found, &err));
+	assert_int_equal(found.number, 4);
+	assert_true(found.whole);
 	seal_key_id(recipient, vault_charter(v->vault)->recovery);
 	names_key(name, vault_keyfile(v->vault)->id, store, 2, recipient);
 	must(storage_remove(vault_storage(v->vault), name, &err));
-	must(vault_newest_epoch(v->vault, store, 1, &epoch, pk, &whole, &granted, &err));
-	assert_false(whole);
-	must(vault_newest_epoch(v->vault, store, 3, &epoch, pk, &whole, &granted, &err));
-	assert_true(whole);
+	must(vault_newest_epoch(v->vault, store, 1, NULL, &found, &err));
+	assert_false(found.whole);
+	must(vault_newest_epoch(v->vault, store, 3, NULL, &found, &err));
+	assert_true(found.whole);
+}
+
+static void an_epochs_key_is_read_again_only_where_its_object_is_another(void **state)
+{
+	struct sample_vault *v = *state;
+	struct err err;
+	uint8_t store[16], recipient[16];
+	char name[NAMES_MAX];
+	struct vault_epoch made, found;
+	vault_store_id(v->vault, "crm", store);
+	must(vault_make_epoch(v->vault, "crm", 1, &made, &err));
+	assert_true(made.tag[0] && made.whole && made.granted);
+	seal_key_id(recipient, vault_charter(v->vault)->recovery);
+	AUTO(buf) b = object(v, names_key(name, vault_keyfile(v->vault)->id, store, 1, recipient));
+	/* what is believed is what was verified */
+	made.pk[0] ^= 1;
+	must(vault_newest_epoch(v->vault, store, 1, &made, &found, &err));
+	assert_memory_equal(found.pk, made.pk, 32);
+	made.tag[0] ^= 1;
+	must(vault_newest_epoch(v->vault, store, 1, &made, &found, &err));
+	assert_memory_not_equal(found.pk, made.pk, 32);
+	made = found;
+	b->bytes[b->len - 1] ^= 1;
+	put(v, name, b->bytes, b->len);
+	assert_int_equal(vault_newest_epoch(v->vault, store, 1, &made, &found, &err), ERR_CORRUPT);
+	/* nor where it is of another epoch, or the storage has no fingerprints */
+	b->bytes[b->len - 1] ^= 1;
+	put(v, name, b->bytes, b->len);
+	must(vault_newest_epoch(v->vault, store, 1, NULL, &found, &err));
+	found.pk[0] ^= 1;
+	made = found;
+	made.number = 2;
+	must(vault_newest_epoch(v->vault, store, 1, &made, &found, &err));
+	assert_memory_not_equal(found.pk, made.pk, 32);
+	made.number = 1;
+	made.tag[0] = '\0';
+	must(vault_newest_epoch(v->vault, store, 1, &made, &found, &err));
+	assert_memory_not_equal(found.pk, made.pk, 32);
+}
+
+/* ---- what is remembered of its beginning ---- */
+
+static void what_is_remembered_gives_way_to_another_charter(void **state)
+{
+	struct sample_vault *v = *state;
+	struct err err;
+	char name[NAMES_MAX];
+	v->options.brief = true;
+	vault_free(v->vault);
+	sample_open(v);
+	uint64_t n = vault_charter(v->vault)->n;
+	/* not even vault.json is needed, as long as the charter is the same */
+	AUTO(buf) anchor = object(v, NAMES_ANCHOR);
+	put(v, NAMES_ANCHOR, "junk", 4);
+	vault_free(v->vault);
+	sample_open(v);
+	assert_int_equal(vault_charter(v->vault)->n, n);
+	/* who asks for all of it gets all of it */
+	v->options.brief = false;
+	assert_null(vault_open(&v->options, &err));
+	assert_int_equal(err.code, ERR_CORRUPT);
+	v->options.brief = true;
+	/* the same bytes put again, or others: both are read */
+	AUTO(buf) chain = object(v, names_charter(name, n));
+	put(v, name, chain->bytes, chain->len);
+	assert_null(vault_open(&v->options, &err));
+	assert_int_equal(err.code, ERR_CORRUPT);
+	put(v, NAMES_ANCHOR, anchor->bytes, anchor->len);
+	vault_free(v->vault);
+	sample_open(v);
+	chain->bytes[chain->len / 2] ^= 1;
+	put(v, name, chain->bytes, chain->len);
+	assert_null(vault_open(&v->options, &err));
+	assert_int_equal(err.code, ERR_CORRUPT);
+	must(storage_remove(vault_storage(v->vault), name, &err));
+	assert_null(vault_open(&v->options, &err));
+	assert_int_not_equal(err.code, ERR_NONE);
 }
 
 static void key_objects_that_were_swapped_or_changed_are_refused(void **state)
 {
 	struct sample_vault *v = *state;
 	struct err err;
-	uint8_t crm[16], shop[16], pk[32], recipient[16];
+	uint8_t crm[16], shop[16], recipient[16];
 	char of_crm[NAMES_MAX], of_shop[NAMES_MAX];
 	struct storekey k;
-	uint32_t epoch;
-	bool whole, granted;
+	struct vault_epoch e;
 	const uint8_t *writer = vault_keyfile(v->vault)->id;
 	sample_unlock(v);
 	vault_store_id(v->vault, "crm", crm);
 	vault_store_id(v->vault, "shop", shop);
-	must(vault_make_epoch(v->vault, "crm", 1, pk, &err));
-	must(vault_make_epoch(v->vault, "shop", 1, pk, &err));
+	must(vault_make_epoch(v->vault, "crm", 1, &e, &err));
+	must(vault_make_epoch(v->vault, "shop", 1, &e, &err));
 	seal_key_id(recipient, vault_charter(v->vault)->recovery);
 	AUTO(buf) b = object(v, names_key(of_shop, writer, shop, 1, recipient));
 	put(v, names_key(of_crm, writer, crm, 1, recipient), b->bytes, b->len);
 	assert_int_equal(vault_open_epoch(v->vault, writer, crm, 1, &k, &err), ERR_CORRUPT);
 	assert_non_null(strstr(err.msg, of_crm));
-	assert_int_equal(vault_newest_epoch(v->vault, crm, 1, &epoch, pk, &whole, &granted, &err),
-	                 ERR_CORRUPT);
+	assert_int_equal(vault_newest_epoch(v->vault, crm, 1, NULL, &e, &err), ERR_CORRUPT);
 	for (size_t i = 0; i < b->len; i += 5) {
 		b->bytes[i] ^= 1;
 		put(v, of_shop, b->bytes, b->len);
@@ -499,12 +572,12 @@ static void stores_are_named_to_those_who_may_know(void **state)
 {
 	struct sample_vault *v = *state;
 	struct err err;
-	uint8_t pk[32];
+	struct vault_epoch e;
 	static const char *const known[] = { "nothing", "crm", NULL };
 	char text[200] = "";
-	must(vault_make_epoch(v->vault, "crm", 1, pk, &err));
-	must(vault_make_epoch(v->vault, "crm", 2, pk, &err));
-	must(vault_make_epoch(v->vault, "tenants/m\xc3\xbcller", 1, pk, &err));
+	must(vault_make_epoch(v->vault, "crm", 1, &e, &err));
+	must(vault_make_epoch(v->vault, "crm", 2, &e, &err));
+	must(vault_make_epoch(v->vault, "tenants/m\xc3\xbcller", 1, &e, &err));
 	put(v, "keys/README", "junk", 4);
 	must(vault_stores(v->vault, NULL, note_store, text, &err));
 	assert_string_equal(text, "? ? ");
@@ -523,7 +596,8 @@ static void a_store_keeps_its_id_and_tells_nobody_its_name(void **state)
 {
 	struct sample_vault *v = *state;
 	struct err err;
-	uint8_t a[16], b[16], pk[32];
+	uint8_t a[16], b[16];
+	struct vault_epoch e;
 	vault_store_id(v->vault, "crm", a);
 	vault_free(v->vault);
 	sample_open(v);
@@ -531,7 +605,7 @@ static void a_store_keeps_its_id_and_tells_nobody_its_name(void **state)
 	assert_memory_equal(a, b, 16);
 	vault_store_id(v->vault, "crn", b);
 	assert_memory_not_equal(a, b, 16);
-	must(vault_make_epoch(v->vault, "a-very-telling-name", 1, pk, &err));
+	must(vault_make_epoch(v->vault, "a-very-telling-name", 1, &e, &err));
 	char names[1000] = "";
 	must(storage_list(vault_storage(v->vault), "keys/", list_name, names, &err));
 	names[strlen(names) - 1] = '\0';
@@ -615,6 +689,8 @@ int main(void)
 		TEST(a_slot_of_another_vault_is_a_fork),
 		TEST(an_epochs_key_can_be_opened_with_the_recovery_secret_only),
 		TEST(a_missing_epoch_in_between_is_noticed),
+		TEST(what_is_remembered_gives_way_to_another_charter),
+		TEST(an_epochs_key_is_read_again_only_where_its_object_is_another),
 		TEST(key_objects_that_were_swapped_or_changed_are_refused),
 		TEST(stores_are_named_to_those_who_may_know),
 		TEST(a_store_keeps_its_id_and_tells_nobody_its_name),

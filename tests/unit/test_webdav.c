@@ -147,7 +147,7 @@ static void a_put_whose_answer_was_lost_is_a_success(void **state)
 	(void)state;
 	char path[] = "lost";
 	const char *server = served_folder("HOLDFAST_TEST_WEBDAV");
-	hardship_lost_answers(&(struct hardship_place){ server, open_through_the_proxy, path }, 800, 57);
+	hardship_lost_answers(&(struct hardship_place){ server, open_through_the_proxy, path }, 700, 57);
 }
 
 static void removing_never_takes_a_folder(void **state)
