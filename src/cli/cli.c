@@ -349,7 +349,7 @@ int cli_unlock_if_given(struct cli *cli, bool ask, bool *done, struct err *err)
 		struct secret *given = passphrase_given(&source, err);
 		return given ? unlock_with(cli, given, err) : err->code;
 	}
-	if (ask && terminal_is_there())
+	if (ask && !cli->unattended && terminal_is_there())
 		return unlock_by_prompt(cli, err);
 	*done = false;
 	return 0;

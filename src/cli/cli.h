@@ -26,6 +26,7 @@ struct cli {
 	const struct config_section *place;   /* the [vault] in use, or NULL */
 	char *url, *state, *keys;             /* after cli_place */
 	struct vault *vault;                  /* after cli_open */
+	bool unattended;                      /* nobody is asked: there is no prompt */
 	bool no_vault;                        /* the last error is that there is none: exit 10 */
 };
 

@@ -29,7 +29,7 @@
 
 enum { SUMMARY_MAX = 16 << 20, LONG_RUN_S = 86400 };
 
-const struct duty *const duties[] = { &duty_backup, &duty_copy, NULL };
+const struct duty *const duties[] = { &duty_backup, &duty_copy, &duty_drill, NULL };
 
 /* ---- what went wrong beside the backups ---- */
 
@@ -58,10 +58,10 @@ static bool any_due(struct duty_run *r)
 	return false;
 }
 
-/* The next slot of any store. */
+/* The next slot of any store or drill. */
 static int64_t next_turn(const struct duty_run *r, const struct config_section **which)
 {
-	int64_t next = INT64_MAX;
+	int64_t next = duty_drill_next(r, which);
 	const struct config *c = r->cli->config;
 	for (size_t i = 0; i < c->n; i++) {
 		const struct config_section *s = &c->sections[i];
@@ -83,7 +83,7 @@ static int64_t next_turn(const struct duty_run *r, const struct config_section *
 
 static int nothing_to_run(const struct cli *cli, struct err *err)
 {
-	err_set(err, ERR_INVALID, "run: %s: there is no store to back up",
+	err_set(err, ERR_INVALID, "run: %s: there is no store to back up, and no drill",
 	        cli->config->path ? cli->config->path : "no configuration");
 	return err_hint(err, "'holdfast add NAME PATH' adds one");
 }
@@ -98,7 +98,8 @@ static int tell_idle(struct duty_run *r, struct err *err)
 	if (r->cli->options.json)
 		return output_json(json_pack("{s:b, s:I}", "due", 0, "next", (json_int_t)next), err);
 	if (!r->cli->options.quiet)
-		printf("nothing is due; next: %s, %s\n", text_escape(name, sizeof name, which->name),
+		printf("nothing is due; next: %s%s, %s\n", which->kind == CONFIG_DRILL ? "drill " : "",
+		       text_escape(name, sizeof name, which->name),
 		       text_day(day, next, r->report.began_s));
 	return EXIT_DONE;
 }
@@ -123,6 +124,19 @@ static void carry_out_all(struct duty_run *r)
 	r->vault = why;
 }
 
+/* A drill that did not pass outranks what is only to be known. */
+static enum exit_code with_drills(const struct duty_run *r, enum exit_code code)
+{
+	size_t bad;
+	bool to_be_known = false;
+	duty_drill_count(r, &bad);
+	for (size_t i = 0; i < r->n_drills; i++)
+		to_be_known |= r->drills[i].unread || r->drills[i].why.code != ERR_NONE;
+	if (code != EXIT_DONE && code != EXIT_DEGRADED)
+		return code;
+	return bad ? EXIT_DRILL : to_be_known ? EXIT_DEGRADED : code;
+}
+
 static enum exit_code exit_of(const struct duty_run *r)
 {
 	size_t failed = 0, sections = 0;
@@ -136,7 +150,8 @@ static enum exit_code exit_of(const struct duty_run *r)
 	for (size_t i = 0; i < c->n; i++)
 		sections += c->sections[i].kind == CONFIG_STORE;
 	/* the others had their turn at another time */
-	return failed > 0 && sections > 1 ? EXIT_SOME_FAILED : backup_report_exit(&r->report);
+	return with_drills(r, failed > 0 && sections > 1 ? EXIT_SOME_FAILED
+	                                                 : backup_report_exit(&r->report));
 }
 
 static int note_all(const struct duty_run *r, struct outcomes *o, struct err *err)
@@ -243,7 +258,7 @@ static int run_due(struct duty_run *r, struct err *err)
 		return err->code;
 	run_summary_each(r->summary, log_summary, r);
 	if (r->vault.code != ERR_NONE)
-		logger_line(r->log, LOGGER_ERROR, "nothing was backed up: %s", r->vault.msg);
+		logger_line(r->log, LOGGER_ERROR, "nothing was done: %s", r->vault.msg);
 	if (tell_others(r, &others, err) != 0 || keep_records(r, err) != 0 || print(r, err) != 0)
 		return err->code;
 	return (int)r->report.exit;
@@ -328,6 +343,7 @@ static int run_locked(struct cli *cli, struct err *err)
 	plan_free(r.plan);
 	free(r.report.results);
 	free(r.report.copies);
+	free(r.drills);
 	return rc;
 }
 
@@ -337,6 +353,7 @@ static int run(struct cli *cli, struct err *err)
 		return err->code;
 	if (!cli->state)
 		return err_set(err, ERR_INVALID, "run: no state folder");
+	cli->unattended = true;
 	return run_locked(cli, err);
 }
 
@@ -344,11 +361,13 @@ const struct command cmd_run = {
 	.name = "run",
 	.summary = "do everything that is due, unattended",
 	.usage = "[-q]",
-	.about = "Back up the stores whose turn has come (every, at), and copy what other vaults lack.\n"
+	.about = "Back up the stores whose turn has come (every, at), copy what other vaults lack, and do\n"
+	         "the drills that are due, where a grant or a passphrase-command opens what they restore.\n"
 	         "What was missed while the machine was off is caught up, once. For a timer or cron:\n"
 	         "'holdfast schedule install'. With -q nothing is printed when all went well. Exit status\n"
 	         "0: all done, or nothing was due; 3: some stores failed; 4: done, but something is to be\n"
-	         "known; 11: another run has not ended yet (-q: not told before it has taken a day).\n",
+	         "known; 6: a drill did not pass; 11: another run has not ended yet (-q: not told before\n"
+	         "it has taken a day).\n",
 	.changes = true,
 	.run = run,
 };

@@ -20,6 +20,7 @@
 #include "cli/units.h"
 #include "cli/when.h"
 #include "holdfast/err.h"
+#include "holdfast/vault.h"
 
 enum { CRON, USER, DELAY, ROOT, FORCE };
 
@@ -244,11 +245,11 @@ static int uninstall(struct cli *cli, struct err *err)
 
 /* ---- show ---- */
 
-static json_t *row_json(const char *name, const struct due *due, const struct outcome *last,
-                        int64_t next)
+static json_t *row_json(const char *kind, const char *name, const struct due *due,
+                        const struct outcome *last, int64_t next)
 {
 	char text[DUE_TEXT_MAX];
-	json_t *j = json_pack("{s:o, s:s, s:I, s:I}", "store", output_json_text(name), "schedule",
+	json_t *j = json_pack("{s:o, s:s, s:I, s:I}", kind, output_json_text(name), "schedule",
 	                      due_text(due, text), "every_s", (json_int_t)due->every_s, "next",
 	                      (json_int_t)next);
 	if (j && last->good_s)
@@ -256,21 +257,23 @@ static json_t *row_json(const char *name, const struct due *due, const struct ou
 	return j;
 }
 
-static int show_store(const struct cli *cli, const struct outcomes *o, const struct config_section *s,
-                      struct table *t, struct err *err)
+static int show_section(const struct cli *cli, const struct outcomes *o, const struct config_section *s,
+                        struct table *t, struct err *err)
 {
-	char schedule[DUE_TEXT_MAX], good[TEXT_MAX], next[TEXT_MAX];
+	char schedule[DUE_TEXT_MAX], good[TEXT_MAX], next[TEXT_MAX], shown[VAULT_NAME_MAX + 8];
 	struct outcome last;
 	struct due due;
 	int64_t now = (int64_t)time(NULL);
-	bool fleet = config_store_is_fleet(s);
-	const char *name = fleet ? s->name : config_store_name(s);
+	bool drill = s->kind == CONFIG_DRILL, fleet = !drill && config_store_is_fleet(s);
+	const char *name = fleet || drill ? s->name : config_store_name(s);
 	config_store_due(cli->config, s, &due);
-	outcomes_get(o, fleet ? "fleet" : "backup", name, &last);
-	int64_t at = due_next(&due, last.good_s, now);
+	outcomes_get(o, drill ? "drill" : fleet ? "fleet" : "backup", name, &last);
+	/* a drill that did not pass is not repeated before its next turn */
+	int64_t at = due_next(&due, drill && last.tried_s > last.good_s ? last.tried_s : last.good_s, now);
 	if (cli->options.json)
-		return output_json(row_json(name, &due, &last, at), err);
-	return TABLE_ROW(t, err, name, due_text(&due, schedule),
+		return output_json(row_json(drill ? "drill" : "store", name, &due, &last, at), err);
+	snprintf(shown, sizeof shown, "%s%s", drill ? "drill " : "", name);
+	return TABLE_ROW(t, err, shown, due_text(&due, schedule),
 	                 last.good_s ? text_day(good, last.good_s, now) : "not known here",
 	                 at <= now ? "now" : text_day(next, at, now));
 }
@@ -306,7 +309,8 @@ static int show(struct cli *cli, struct err *err)
 	    TABLE_ROW(t, err, "STORE", "SCHEDULE", "LAST GOOD", "NEXT") != 0)
 		return err->code;
 	for (size_t i = 0; i < c->n; i++)
-		if (c->sections[i].kind == CONFIG_STORE && show_store(cli, o, &c->sections[i], t, err) != 0)
+		if (c->sections[i].kind & (CONFIG_STORE | CONFIG_DRILL) &&
+		    show_section(cli, o, &c->sections[i], t, err) != 0)
 			return err->code;
 	if (cli->options.json)
 		return EXIT_DONE;
@@ -341,10 +345,11 @@ const struct command cmd_schedule = {
 	.name = "schedule",
 	.summary = "let a timer or cron do what is due",
 	.usage = "[show | install [--cron] [--delay T] | remove]",
-	.about = "show (the default): when each store is due, and what runs 'holdfast run'. install: write\n"
-	         "a service, a timer and a mail unit for systemd, or with --cron a file for cron, from\n"
-	         "'every' and 'at' of the configuration; repeat it when these change. remove: take them\n"
-	         "away again. Files that are not ours are left alone. -n prints what would be written.\n",
+	.about = "show (the default): when each store and drill is due, and what runs 'holdfast run'.\n"
+	         "install: write a service, a timer and a mail unit for systemd, or with --cron a file for\n"
+	         "cron, from 'every' and 'at' of the configuration; repeat it when these change. remove:\n"
+	         "take them away again. Files that are not ours are left alone. -n prints what would be\n"
+	         "written.\n",
 	.options = options,
 	.changes = true,
 	.run = run,

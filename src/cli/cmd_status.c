@@ -46,35 +46,38 @@ static enum exit_code both(enum exit_code stores, enum exit_code drills)
 	return drills != EXIT_DONE && (stores == EXIT_DONE || stores == EXIT_DEGRADED) ? drills : stores;
 }
 
-/* Lines come behind the table: whether there are any is asked before. */
-static int tell_rest(struct cli *cli, enum exit_code *code, bool silent, struct err *err)
+static int tell(struct cli *cli, const struct status_view *v, const struct drill_status *drills,
+                enum exit_code code, struct err *err)
 {
-	enum exit_code drills = EXIT_DONE;
-	if (cli->options.n_operands == 0 && drill_status(cli, silent, &drills, err) != 0)
+	const struct options *o = &cli->options;
+	if (o->json)
+		return status_text_json(v, err) == 0 ? status_text_drills_json(drills, err) : err->code;
+	if (o->quiet && code == EXIT_DONE)
+		return 0;
+	if (status_text_print(v, o->verbose || o->n_operands > 0, err) != 0)
 		return err->code;
-	*code = both(*code, drills);
-	if (!silent)
-		tell_abilities(cli);
+	status_text_drills(drills);
+	tell_abilities(cli);
 	return 0;
 }
 
 static int run(struct cli *cli, struct err *err)
 {
+	static const struct drill_status nothing = { 0 };
 	const struct options *o = &cli->options;
 	AUTO(status_view) v = status_view_new(cli, err);
-	if (!v)
+	/* who asks for stores by name is told of these */
+	AUTO(drill_status) own = v && o->n_operands == 0 ? drill_status_new(cli, err) : NULL;
+	if (!v || (!own && o->n_operands == 0))
 		return err->code;
-	enum exit_code code = exit_of(cli, v);
+	const struct drill_status *drills = own ? own : &nothing;
+	enum exit_code code = both(exit_of(cli, v), drill_status_exit(drills));
 	for (size_t i = 0; i < v->n_vaults; i++)
 		if (v->vaults[i].away.code != ERR_NONE)
 			output_error(&v->vaults[i].away);
-	if (o->own[PROMETHEUS] && status_metrics_write(v, o->own[PROMETHEUS], err) != 0)
+	if (o->own[PROMETHEUS] && status_metrics_write(v, drills, o->own[PROMETHEUS], err) != 0)
 		return err->code;
-	bool all = o->verbose || o->n_operands > 0;
-	bool silent = o->json || (o->quiet && code == EXIT_DONE);
-	int rc = o->json ? status_text_json(v, err) : silent ? 0 : status_text_print(v, all, err);
-	if (rc == 0)
-		rc = tell_rest(cli, &code, silent, err);
+	int rc = tell(cli, v, drills, code, err);
 	return rc != 0 ? rc : (int)code;
 }
 

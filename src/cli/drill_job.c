@@ -264,13 +264,13 @@ static int unlock(void *arg, struct err *err)
 	return cli_unlock(cli, err);
 }
 
-static bool all_granted(const struct cli *cli, const struct drill_job *j)
+const struct store_entry *drill_job_unreadable(const struct cli *cli, const struct drill_job *j)
 {
 	for (size_t i = 0; i < j->stores->n; i++)
 		if (!vault_reads_store(cli->vault, j->stores->entries[i].info.writer,
 		                       j->stores->entries[i].info.store))
-			return false;
-	return true;
+			return &j->stores->entries[i];
+	return NULL;
 }
 
 static int set_options(struct cli *cli, struct drill_job *j, struct err *err)
@@ -295,7 +295,7 @@ static int set_options(struct cli *cli, struct drill_job *j, struct err *err)
 	o->memory_bytes = value(cli, j, "memory") ? number(cli, j, "memory") : DEFAULT_MEMORY;
 	o->disk_bytes = number(cli, j, "disk");
 	o->timeout_s = (unsigned)number(cli, j, "timeout");
-	o->unlock = all_granted(cli, j) ? NULL : unlock;
+	o->unlock = drill_job_unreadable(cli, j) ? unlock : NULL;
 	o->arg = cli;
 	o->progress = cli_progress(cli);
 	return set_folder(cli, j, err);
@@ -318,4 +318,15 @@ struct drill_job *drill_job_new(struct cli *cli, const struct config_section *se
 		return NULL;
 	}
 	return TAKE(j);
+}
+
+int drill_job_note(const struct drill_job *j, enum drill_verdict verdict, int64_t start_s,
+                   struct outcomes *o, struct err *err)
+{
+	if (!j->section || j->options.named)
+		return 0;
+	if (verdict == DRILL_PASSED)
+		return outcomes_note_good(o, "drill", j->section->name, start_s, err);
+	return outcomes_note_failed(o, "drill", j->section->name, start_s, j->options.due_s,
+	                            drill_verdict_text(verdict), err);
 }

@@ -37,4 +37,11 @@ const struct config_section *drill_section(const struct cli *cli, const char *na
 bool drill_is_due(const struct cli *cli, const struct config_section *section,
                   const struct outcomes *o, int64_t now_s, int64_t *turn_s);
 
+/* The first of its stores that this machine cannot read without the recovery secret, or NULL. */
+const struct store_entry *drill_job_unreadable(const struct cli *cli, const struct drill_job *j);
+
+/* Remember what became of it, where it was a turn of its section. ERR_NOMEM. */
+int drill_job_note(const struct drill_job *j, enum drill_verdict verdict, int64_t start_s,
+                   struct outcomes *o, struct err *err);
+
 #endif

@@ -290,6 +290,42 @@ int drill_page_json(const struct drill_result *r, struct err *err)
 	return output_json(j, err);
 }
 
+static bool is_missed(const json_t *report, const char *objective, const char *target, const char *value)
+{
+	const json_t *o = json_object_get(report, objective);
+	return is_true(o, "measured") && number_of(o, target) &&
+	       number_of(o, value) > number_of(o, target);
+}
+
+void drill_page_why(const struct drill_result *r, char *out, size_t cap)
+{
+	struct err ignored;
+	PAGE_AUTO p = { NULL, NULL };
+	const json_t *c, *stopped;
+	size_t i;
+	snprintf(out, cap, "%s", drill_verdict_text(r->verdict));
+	if (page_begin(&p, r, &ignored) != 0)
+		return;
+	json_array_foreach(json_object_get(p.report, "checks"), i, c) {
+		const json_t *d = detail_of(&p, i);
+		const char *what = *text_of(d, "actual") ? text_of(d, "actual") : text_of(d, "message");
+		if (strcmp(text_of(c, "result"), "passed") == 0)
+			continue;
+		snprintf(out, cap, "%s: %.100s: %s %s: %.200s", drill_verdict_text(r->verdict),
+		         text_of(p.detail, "store_name"), *text_of(d, "name") ? text_of(d, "name")
+		         : text_of(c, "kind"), text_of(c, "result"), *what ? what : text_of(c, "why"));
+		return;
+	}
+	stopped = json_object_get(p.report, "stopped");
+	if (*text_of(stopped, "phase"))
+		snprintf(out, cap, "%s: stopped in '%s'", drill_verdict_text(r->verdict),
+		         text_of(stopped, "phase"));
+	else if (is_missed(p.report, "rto", "target_ms", "value_ms"))
+		snprintf(out, cap, "%s: it took longer than 'rto'", drill_verdict_text(r->verdict));
+	else if (is_missed(p.report, "rpo", "target_s", "value_s"))
+		snprintf(out, cap, "%s: what came back is older than 'rpo'", drill_verdict_text(r->verdict));
+}
+
 void drill_page_troubles(const struct drill_result *r)
 {
 	struct err ignored;

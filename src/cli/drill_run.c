@@ -28,15 +28,12 @@ struct drills {
 static int note(struct cli *cli, const struct drill_job *j, const struct drill_result *r,
                 int64_t start_s, struct err *err)
 {
-	if (!j->section || !cli->state || j->options.named)
+	if (!cli->state)
 		return 0;
 	AUTO(outcomes) o = outcomes_load(cli->state, true, NULL, err);
 	if (!o || outcomes_of_vault(o, vault_id_text(cli->vault), cli->url, err) != 0)
 		return err->code;
-	int rc = r->verdict == DRILL_PASSED
-	         ? outcomes_note_good(o, "drill", j->section->name, start_s, err)
-	         : outcomes_note_failed(o, "drill", j->section->name, start_s, j->options.due_s,
-	                                drill_verdict_text(r->verdict), err);
+	int rc = drill_job_note(j, r->verdict, start_s, o, err);
 	return rc == 0 ? outcomes_store(o, err) : rc;
 }
 

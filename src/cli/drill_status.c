@@ -1,81 +1,82 @@
 #include "cli/drill_status.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "cli/cli.h"
 #include "cli/drill_listing.h"
 #include "cli/due.h"
 #include "cli/outcomes.h"
-#include "cli/text.h"
 #include "holdfast/err.h"
 #include "holdfast/vault.h"
 
 enum { LOOK_BACK_S = 90 * 86400 };
 
-struct standing {
-	struct cli *cli;
-	int64_t now_s;
-	bool silent;
-	size_t drills, failed, late;
-};
-
-static void tell(const struct standing *s, const struct config_section *section,
-                 const struct outcome *last, bool late)
+void drill_status_free(struct drill_status *s)
 {
-	char name[4 * 200], day[TEXT_MAX];
-	if (s->silent)
+	if (!s)
 		return;
-	printf("drill   %s: %s%s%s%s\n", text_escape(name, sizeof name, section->name),
-	       last->good_s ? "last passed " : "never passed here",
-	       last->good_s ? text_day(day, last->good_s, s->now_s) : "",
-	       last->failures ? "; the last one did NOT PASS" : "", late ? "; OVERDUE" : "");
+	free(s->all);
+	free(s);
 }
 
-static void look_at(struct standing *s, const struct outcomes *o, const struct config_section *section)
+static void look_at(struct drill_status *s, const struct config *c, const struct outcomes *o,
+                    const struct config_section *section)
 {
+	struct drill_standing *d = &s->all[s->n++];
 	struct outcome last;
 	struct due due;
 	outcomes_get(o, "drill", section->name, &last);
-	config_store_due(s->cli->config, section, &due);
-	bool late = due_is_late(&due, last.tried_s > last.good_s ? last.tried_s : last.good_s, s->now_s);
-	s->drills++;
+	config_store_due(c, section, &due);
+	*d = (struct drill_standing){ .name = section->name, .passed_s = last.good_s,
+	                              .tried_s = last.tried_s, .every_s = due.every_s,
+	                              .failures = last.failures };
+	snprintf(d->verdict, sizeof d->verdict, "%.23s",
+	         last.failures ? last.error : last.good_s ? "passed" : "none");
+	d->overdue = due_is_late(&due, last.tried_s > last.good_s ? last.tried_s : last.good_s, s->now_s);
 	s->failed += last.failures > 0;
-	s->late += late;
-	tell(s, section, &last, late);
+	s->late += d->overdue;
 }
 
 /* Those of other machines too: whoever looks is told. */
-static int count_lost(struct standing *s, struct err *err)
+static int count_lost(struct drill_status *s, struct cli *cli, struct err *err)
 {
-	size_t lost = 0;
-	if (!s->cli->vault)
+	if (!cli->vault || s->n == 0)
 		return 0;
-	AUTO(drill_listing) l = drill_listing_new(s->cli, (uint64_t)(s->now_s - LOOK_BACK_S), err);
+	AUTO(drill_listing) l = drill_listing_new(cli, (uint64_t)(s->now_s - LOOK_BACK_S), err);
 	if (!l)
 		return err->code;
 	for (size_t i = 0; i < l->n; i++)
-		lost += l->all[i].lost;
-	s->failed += lost;
-	if (lost > 0 && !s->silent)
-		printf("drill   %zu started and NEVER FINISHED: holdfast drill list\n", lost);
+		s->lost += l->all[i].lost;
 	return 0;
 }
 
-int drill_status(struct cli *cli, bool silent, enum exit_code *exit, struct err *err)
+static int look_around(struct drill_status *s, struct cli *cli, struct err *err)
 {
-	struct standing s = { .cli = cli, .now_s = (int64_t)time(NULL), .silent = silent };
-	*exit = EXIT_DONE;
-	AUTO(outcomes) o = cli->state ? outcomes_load(cli->state, false, NULL, err) : NULL;
-	if (!o)
-		return cli->state ? (int)err->code : 0;
-	if (outcomes_of_vault(o, cli->vault ? vault_id_text(cli->vault) : NULL, cli->url, err) != 0)
+	AUTO(outcomes) o = outcomes_load(cli->state, false, NULL, err);
+	if (!o || outcomes_of_vault(o, cli->vault ? vault_id_text(cli->vault) : NULL, cli->url, err) != 0)
 		return err->code;
 	for (size_t i = 0; i < cli->config->n; i++)
 		if (cli->config->sections[i].kind == CONFIG_DRILL)
-			look_at(&s, o, &cli->config->sections[i]);
-	if (s.drills > 0 && count_lost(&s, err) != 0)
-		return err->code;
-	*exit = s.failed ? EXIT_DRILL : s.late ? EXIT_OVERDUE : EXIT_DONE;
-	return 0;
+			look_at(s, cli->config, o, &cli->config->sections[i]);
+	return count_lost(s, cli, err);
+}
+
+struct drill_status *drill_status_new(struct cli *cli, struct err *err)
+{
+	AUTO(drill_status) s = calloc(1, sizeof *s);
+	if (s)
+		s->all = calloc(cli->config->n + 1, sizeof *s->all);
+	if (!s || !s->all) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	s->now_s = (int64_t)time(NULL);
+	return !cli->state || look_around(s, cli, err) == 0 ? TAKE(s) : NULL;
+}
+
+enum exit_code drill_status_exit(const struct drill_status *s)
+{
+	return s->failed || s->lost ? EXIT_DRILL : s->late ? EXIT_OVERDUE : EXIT_DONE;
 }

@@ -13,12 +13,24 @@
 
 #include "cli/backup_report.h"
 #include "cli/run_summary.h"
+#include "holdfast/err.h"
 
 struct cli;
-struct err;
+struct config_section;
 struct logger;
 struct outcomes;
 struct plan;
+
+/* A drill whose turn had come. */
+struct duty_drill_done {
+	const struct config_section *section;
+	int64_t start_s, turn_s;
+	char id[33];                     /* "": it came to no report, and `why` says why not */
+	const char *verdict;
+	bool passed, unread;             /* unread: left alone, since nothing here opens its stores */
+	char fact[600];                  /* what speaks against it */
+	struct err why;                  /* with an id: why it is in no ledger */
+};
 
 struct duty_run {
 	struct cli *cli;
@@ -27,6 +39,8 @@ struct duty_run {
 	struct logger *log;
 	struct backup_report report;     /* of the backups and their copies; its id is the run's */
 	struct plan *plan;               /* what the report speaks of; owned; NULL: no store is due */
+	struct duty_drill_done *drills;  /* owned */
+	size_t n_drills;
 	struct err vault;                /* code not 0: the vault cannot be used, and why */
 };
 
@@ -46,6 +60,12 @@ struct duty {
 
 /* In the order in which they are carried out, ended by NULL. */
 extern const struct duty *const duties[];
-extern const struct duty duty_backup, duty_copy;
+extern const struct duty duty_backup, duty_copy, duty_drill;
+
+/* How many drills were done or could not be, and how many of them did not pass. */
+size_t duty_drill_count(const struct duty_run *r, size_t *bad);
+
+/* When the next one has its turn, and which; INT64_MAX where there is none. */
+int64_t duty_drill_next(const struct duty_run *r, const struct config_section **which);
 
 #endif

@@ -293,7 +293,10 @@ static int sum_up_away(struct duty_run *r, struct err *err)
 		worst = o;
 		config_store_due(r->cli->config, s, &due);
 	}
-	history(r, "nothing was backed up", &worst, &due, more);
+	if (is_due(r))
+		history(r, "nothing was backed up", &worst, &due, more);
+	else
+		snprintf(more, sizeof more, "nothing was done");
 	return run_summary_add(r->summary, &(struct run_line){
 		.kind = RUN_FAILED, .object = "vault", .fact = r->vault.msg, .more = more,
 		.next = r->vault.hint,

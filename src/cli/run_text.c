@@ -43,17 +43,40 @@ static void span(int64_t began_s, int64_t end_s, char out[SPAN_MAX])
 	snprintf(out, SPAN_MAX, "%s%s%s %.3s:%s", begin, same_day ? "-" : " - ", end, zone, zone + 3);
 }
 
-static int put_result(const struct duty_run *r, struct buf *out, struct err *err)
+static bool has_stores(const struct duty_run *r)
+{
+	for (size_t i = 0; i < r->cli->config->n; i++)
+		if (r->cli->config->sections[i].kind == CONFIG_STORE)
+			return true;
+	return false;
+}
+
+static int put_stores(const struct duty_run *r, size_t drills, struct buf *out, struct err *err)
 {
 	size_t failed = 0, stores = r->plan ? backup_report_stores(&r->report, &failed) : 0;
-	if (r->vault.code != ERR_NONE)
-		return buf_printf(out, err, "FAILED, nothing was backed up");
 	if (failed > 0)
 		return buf_printf(out, err, "%zu of %zu store%s FAILED, %zu good", failed, stores,
 		                  stores == 1 ? "" : "s", stores - failed);
 	if (stores > 0)
 		return buf_printf(out, err, "%zu store%s good", stores, stores == 1 ? "" : "s");
-	return buf_printf(out, err, r->report.n_copies ? "no backup was due" : "nothing was due");
+	if (!has_stores(r))
+		return drills ? 0 : buf_printf(out, err, "nothing was done");
+	return buf_printf(out, err, r->report.n_copies || r->n_drills ? "no backup was due"
+	                                                              : "nothing was due");
+}
+
+static int put_result(const struct duty_run *r, struct buf *out, struct err *err)
+{
+	size_t bad, drills = duty_drill_count(r, &bad);
+	if (r->vault.code != ERR_NONE)
+		return buf_printf(out, err, "FAILED, nothing was %s", has_stores(r) ? "backed up" : "done");
+	if (put_stores(r, drills, out, err) != 0)
+		return err->code;
+	if (drills == 0)
+		return 0;
+	const char *before = has_stores(r) ? "; " : "", *plural = drills == 1 ? "" : "s";
+	return bad ? buf_printf(out, err, "%s%zu of %zu drill%s NOT PASSED", before, bad, drills, plural)
+	           : buf_printf(out, err, "%s%zu drill%s passed", before, drills, plural);
 }
 
 int run_text_head(const struct duty_run *r, struct buf *out, struct err *err)

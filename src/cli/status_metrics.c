@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/io.h"
+#include "cli/drill_status.h"
 #include "cli/status_view.h"
 #include "cli/text.h"
 
@@ -193,7 +194,76 @@ static int put_vaults(const struct status_view *v, struct buf *out, struct err *
 	return 0;
 }
 
-int status_metrics_text(const struct status_view *v, struct buf *out, struct err *err)
+/* ---- of drills ---- */
+
+enum drill_metric { DRILL_LAST_PASSED, DRILL_OVERDUE, DRILL_FAILURES, DRILL_METRICS };
+
+static bool drill_value(const struct drill_standing *d, enum drill_metric m, int64_t *out)
+{
+	*out = m == DRILL_LAST_PASSED ? d->passed_s : m == DRILL_OVERDUE ? d->overdue : (int64_t)d->failures;
+	return m == DRILL_LAST_PASSED ? d->passed_s > 0 : m == DRILL_OVERDUE || d->tried_s > 0;
+}
+
+static int put_drill(struct buf *out, const char *metric, const char *drill, const char *verdict,
+                     int64_t value, struct err *err)
+{
+	if (buf_printf(out, err, "%s", metric) != 0 || put_label(out, "drill", drill, "{", err) != 0 ||
+	    (verdict && put_label(out, "verdict", verdict, ",", err) != 0))
+		return err->code;
+	return buf_printf(out, err, "} %" PRId64 "\n", value);
+}
+
+/* One sample for each verdict, of which one is 1: what was never drilled has none. */
+static int put_verdicts(const struct drill_status *s, struct buf *out, struct err *err)
+{
+	static const char *const words[] = { "passed", "failed", "could-not-verify" };
+	static const char metric[] = "holdfast_drill_verdict";
+	bool begun = false;
+	for (size_t i = 0; i < s->n; i++)
+		for (size_t w = 0; s->all[i].tried_s && w < 3; w++) {
+			if (!begun && put_head(out, metric, "1 for the verdict of the last drill.", err) != 0)
+				return err->code;
+			begun = true;
+			if (put_drill(out, metric, s->all[i].name, words[w],
+			              strcmp(s->all[i].verdict, words[w]) == 0, err) != 0)
+				return err->code;
+		}
+	return 0;
+}
+
+static int put_drills(const struct drill_status *s, struct buf *out, struct err *err)
+{
+	static const struct {
+		const char *metric, *help;
+	} of[DRILL_METRICS] = {
+		[DRILL_LAST_PASSED] = { "holdfast_drill_last_passed_timestamp_seconds",
+		                        "Begin of the last drill that passed, Unix seconds." },
+		[DRILL_OVERDUE] = { "holdfast_drill_overdue", "1 if a whole turn was missed." },
+		[DRILL_FAILURES] = { "holdfast_drill_failures", "Turns in a row that did not pass." },
+	};
+	for (enum drill_metric m = 0; m < DRILL_METRICS; m++) {
+		bool begun = false;
+		for (size_t i = 0; i < s->n; i++) {
+			int64_t value;
+			if (!drill_value(&s->all[i], m, &value))
+				continue;
+			if (!begun && put_head(out, of[m].metric, of[m].help, err) != 0)
+				return err->code;
+			begun = true;
+			if (put_drill(out, of[m].metric, s->all[i].name, NULL, value, err) != 0)
+				return err->code;
+		}
+	}
+	if (put_verdicts(s, out, err) != 0 || s->n == 0)
+		return s->n == 0 ? 0 : err->code;
+	if (put_head(out, "holdfast_drills_not_finished", "Drills of any machine that were killed.",
+	             err) != 0)
+		return err->code;
+	return put_sample(out, "holdfast_drills_not_finished", NULL, NULL, (int64_t)s->lost, err);
+}
+
+int status_metrics_text(const struct status_view *v, const struct drill_status *drills, struct buf *out,
+                        struct err *err)
 {
 	if (put_head(out, "holdfast_status_timestamp_seconds", "When this was found out, Unix seconds.",
 	             err) != 0 ||
@@ -204,14 +274,17 @@ int status_metrics_text(const struct status_view *v, struct buf *out, struct err
 	               "Time of the newest snapshot that a further vault holds, Unix seconds.", false, out,
 	               err) != 0)
 		return err->code;
-	return put_copies(v, "holdfast_copy_late", "1 if the first vault has a newer snapshot.", true, out,
-	                  err);
+	if (put_copies(v, "holdfast_copy_late", "1 if the first vault has a newer snapshot.", true, out,
+	               err) != 0)
+		return err->code;
+	return put_drills(drills, out, err);
 }
 
-int status_metrics_write(const struct status_view *v, const char *path, struct err *err)
+int status_metrics_write(const struct status_view *v, const struct drill_status *drills, const char *path,
+                         struct err *err)
 {
 	AUTO(buf) text = buf_new(METRICS_MAX_BYTES, err);
-	if (!text || status_metrics_text(v, text, err) != 0)
+	if (!text || status_metrics_text(v, drills, text, err) != 0)
 		return err->code;
 	return io_write_file(path, text->bytes, text->len, 0644, err);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/config.h"
+#include "cli/drill_status.h"
 #include "cli/output.h"
 #include "cli/status_view.h"
 #include "cli/table.h"
@@ -202,6 +203,41 @@ int status_text_print(const struct status_view *v, bool all, struct err *err)
 		table_print(t);
 	print_sum(v);
 	return 0;
+}
+
+/* ---- drills ---- */
+
+void status_text_drills(const struct drill_status *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct drill_standing *d = &s->all[i];
+		char name[4 * 200], day[TEXT_MAX];
+		printf("drill   %s: %s%s%s%s\n", text_escape(name, sizeof name, d->name),
+		       d->passed_s ? "last passed " : "never passed here",
+		       d->passed_s ? text_day(day, d->passed_s, s->now_s) : "",
+		       d->failures ? "; the last one did NOT PASS" : "", d->overdue ? "; OVERDUE" : "");
+	}
+	if (s->lost > 0)
+		printf("drill   %zu started and NEVER FINISHED: holdfast drill list\n", s->lost);
+}
+
+int status_text_drills_json(const struct drill_status *s, struct err *err)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct drill_standing *d = &s->all[i];
+		json_t *j = json_pack("{s:o, s:s, s:b, s:I, s:I}", "drill", output_json_text(d->name),
+		                      "verdict", d->verdict, "overdue", d->overdue, "failures",
+		                      (json_int_t)d->failures, "every_s", (json_int_t)d->every_s);
+		if (j && d->tried_s)
+			json_object_set_new(j, "tried", json_integer((json_int_t)d->tried_s));
+		if (j && d->passed_s) {
+			json_object_set_new(j, "passed", json_integer((json_int_t)d->passed_s));
+			json_object_set_new(j, "age_s", json_integer((json_int_t)(s->now_s - d->passed_s)));
+		}
+		if (output_json(j, err) != 0)
+			return err->code;
+	}
+	return s->n ? output_json(json_pack("{s:I}", "drills_not_finished", (json_int_t)s->lost), err) : 0;
 }
 
 /* ---- JSON ---- */

@@ -24,7 +24,7 @@ bool turns_of(const struct config *c, struct turns *out)
 	*out = (struct turns){ { 0 } };
 	for (size_t i = 0; i < c->n; i++) {
 		struct due due;
-		if (c->sections[i].kind != CONFIG_STORE)
+		if (!(c->sections[i].kind & (CONFIG_STORE | CONFIG_DRILL)))
 			continue;
 		config_store_due(c, &c->sections[i], &due);
 		add(out, &due);

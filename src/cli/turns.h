@@ -15,7 +15,7 @@ struct turns {
 	uint8_t days[TURNS_MINUTES];   /* bit 0: Sunday */
 };
 
-/* Of all stores; false if there is none. */
+/* Of all stores and drills; false if there is none. */
 bool turns_of(const struct config *c, struct turns *out);
 
 /* Append `OnCalendar=` lines for a timer of systemd. It leaves a moment out that summer time skips,

@@ -111,6 +111,16 @@ static int need_store(struct unit_needs *n, const struct config *c, const struct
 	return strcmp(type, "sqlite") == 0 ? need_sqlite(n, path, err) : 0;
 }
 
+/* What it starts is confined by the drill itself, which needs the kernel for that. */
+static int need_drill(struct unit_needs *n, const struct config *c, const struct config_section *s,
+                      struct err *err)
+{
+	n->drills = true;
+	if (!n->commands)
+		n->commands = "[drill]";
+	return add_folder(n, config_get(c, s, "folder"), err);
+}
+
 static int need_run(struct unit_needs *n, const struct config *c, struct err *err)
 {
 	static const char *const web[] = { "notify", "notify-file", "ping", "ping-file" };
@@ -132,7 +142,8 @@ static int gather(struct unit_needs *n, const struct cli *cli, struct err *err)
 	for (size_t i = 0; i < c->n; i++) {
 		const struct config_section *s = &c->sections[i];
 		int rc = s->kind == CONFIG_VAULT   ? need_vault(n, cli, s, err)
-		         : s->kind == CONFIG_STORE ? need_store(n, c, s, err) : 0;
+		         : s->kind == CONFIG_STORE ? need_store(n, c, s, err)
+		         : s->kind == CONFIG_DRILL ? need_drill(n, c, s, err) : 0;
 		if (rc != 0)
 			return rc;
 	}

@@ -12,6 +12,7 @@ struct err;
 
 struct unit_needs {
 	const char *commands;    /* what names a command, which may do anything; NULL: nothing does */
+	bool drills;             /* start engines in namespaces of their own */
 	bool network;
 	bool other_users;        /* dumps run as somebody else */
 	bool writes_others;      /* into folders of other users */

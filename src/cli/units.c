@@ -55,7 +55,7 @@ static int look_around(struct units *u, const struct cli *cli, struct err *err)
 {
 	const char *log = config_run_value(cli->config, "log");
 	if (!turns_of(cli->config, &u->turns)) {
-		err_set(err, ERR_INVALID, "schedule: there is no store to back up");
+		err_set(err, ERR_INVALID, "schedule: there is no store to back up, and no drill");
 		return err_hint(err, "'holdfast add NAME PATH' adds one");
 	}
 	u->mail = config_run_value(cli->config, "mail");
@@ -137,12 +137,15 @@ static const char modest[] =
 	"UMask=0077\n";
 
 static const char modest_system[] =
-	"PrivateDevices=yes\n"
 	"ProtectClock=yes\n"
+	"ProtectKernelModules=yes\n";
+
+/* What hides parts of /proc and /sys, so that the kernel refuses a drill's sandbox its own. */
+static const char modest_mounts[] =
+	"PrivateDevices=yes\n"
 	"ProtectControlGroups=yes\n"
 	"ProtectHostname=yes\n"
 	"ProtectKernelLogs=yes\n"
-	"ProtectKernelModules=yes\n"
 	"ProtectKernelTunables=yes\n";
 
 /* What holds for us, but not for any command. */
@@ -192,8 +195,8 @@ static int put_capabilities(const struct units *u, struct buf *out, struct err *
 
 static int put_strict_system(const struct units *u, struct buf *out, struct err *err)
 {
-	if (buf_printf(out, err, "%s%sProtectSystem=strict\nPrivateTmp=%s\n", modest_system, strict_system,
-	               u->needs->in_tmp ? "no" : "yes") != 0 || put_writable(u, out, err) != 0)
+	if (buf_printf(out, err, "%s%s%sProtectSystem=strict\nPrivateTmp=%s\n", modest_system, modest_mounts,
+	               strict_system, u->needs->in_tmp ? "no" : "yes") != 0 || put_writable(u, out, err) != 0)
 		return err->code;
 	return put_capabilities(u, out, err);
 }
@@ -205,7 +208,8 @@ static int put_loose(const struct units *u, struct buf *out, struct err *err)
 		return err->code;
 	if (u->options.user)
 		return 0;
-	if (buf_printf(out, err, "%sProtectSystem=full\n", modest_system) != 0)
+	if (buf_printf(out, err, "%s%sProtectSystem=full\n", modest_system,
+	               u->needs->drills ? "" : modest_mounts) != 0)
 		return err->code;
 	return put_writable(u, out, err);
 }

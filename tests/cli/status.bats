@@ -167,3 +167,34 @@ check_metrics() {
 	run ! grep -q 'm\.prom\.' "$T/names"
 	run -1 --separate-stderr hf status --prometheus "$T/none/m.prom"
 }
+
+@test "drills stand in JSON and in the metrics, and -q tells of them though all stores are well" {
+	crm_vault
+	run -0 hf status --prometheus "$T/m.prom" -q
+	[[ $(cat "$T/m.prom") != *drill* ]]
+	printf '[drill weekly]\nstores = crm\n[assert some]\nstore = crm\nsql = SELECT count(*) FROM orders\n' >>"$CONF"
+	printf 'expect = >= 1\n' >>"$CONF"
+	run -5 --separate-stderr hf status -q --prometheus "$T/m.prom"
+	[[ $output == *"drill   weekly: never passed here; OVERDUE"* ]]
+	check_metrics "$T/m.prom"
+	grep -q '^holdfast_drill_overdue{drill="weekly"} 1$' "$T/m.prom"
+	run ! grep -q 'holdfast_drill_verdict' "$T/m.prom"
+	with_pass drill run --due -q
+	run -0 hf status -q
+	[ -z "$output" ]
+	[ "$(hf status --json | grep '"drill":' | json verdict)" = passed ]
+	[ "$(hf status --json | json drills_not_finished)" = 0 ]
+	hf status --json | all_json
+	sed -i 's/^expect = .*/expect = < 0/' "$CONF"
+	with_pass drill run weekly -q || true
+	run -6 hf status -q --prometheus "$T/m.prom"
+	[[ $output == *"drill   weekly: last passed today"*"; the last one did NOT PASS"* ]]
+	check_metrics "$T/m.prom"
+	grep -q '^holdfast_drill_verdict{drill="weekly",verdict="failed"} 1$' "$T/m.prom"
+	grep -q '^holdfast_drill_verdict{drill="weekly",verdict="passed"} 0$' "$T/m.prom"
+	[ "$(hf status --json | grep '"drill":' | json passed)" = \
+		"$(sed -n 's/^holdfast_drill_last_passed_timestamp_seconds{drill="weekly"} //p' "$T/m.prom")" ]
+	# stores that are named are told of alone
+	run -0 hf status crm
+	[[ $output != *weekly* ]]
+}

@@ -295,7 +295,7 @@ print(*[json.loads(line)["path"] for line in open(sys.argv[1])])' "$T/web/log"; 
 @test "a run needs a configuration with stores" {
 	new_vault
 	run -2 --separate-stderr hf run
-	[[ $stderr == *"run: $CONF: there is no store to back up"* ]]
+	[[ $stderr == *"run: $CONF: there is no store to back up, and no drill"* ]]
 	run -2 hf run crm
 	printf '[defaults]\nevery = 90s\n' >>"$CONF"
 	run -2 --separate-stderr hf run
