@@ -63,7 +63,7 @@ _holdfast()
 		return
 	fi
 	case $prev in
-	-c | --config | --passphrase-file | --prometheus)
+	-c | --config | --passphrase-file | --prometheus | --mask)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;

@@ -168,7 +168,7 @@ holdfast: restore crm: 3 tables or columns without a rule, beginning with custom
 		rm -rf "$T/out"
 		masked --to "$T/out" >/dev/null 2>&1 &
 		pid=$!
-		[ $moment = fetching ] || until [ -n "$(find "$T/out" -name masked -size +8 2>/dev/null)" ] ||
+		[ $moment = fetching ] || until [ -n "$(find "$T/out" -name masked 2>/dev/null)" ] ||
 			[ -e "$T/out/crm.db" ]; do sleep 0.01; done
 		[ $moment = masking ] || sleep 0.1
 		pkill -KILL -P $pid || true
@@ -180,4 +180,16 @@ holdfast: restore crm: 3 tables or columns without a rule, beginning with custom
 	run -0 masked --to "$T/out"
 	[ "$(ls -A "$T/out")" = crm.db ]
 	no_secret "$T/out"
+}
+
+@test "an interrupt ends with 130 and leaves nothing" {
+	customers 60000
+	masked --to "$T/out" >/dev/null 2>&1 &
+	shell=$!
+	until [ -n "$(find "$T/out" -name masked 2>/dev/null)" ]; do sleep 0.01; done
+	pkill -TERM -P $shell
+	status=0
+	wait $shell || status=$?
+	[ "$status" -eq 130 ]
+	[ -z "$(ls -A "$T/out")" ]
 }
