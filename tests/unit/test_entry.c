@@ -192,12 +192,14 @@ static void the_items_of_a_run_can_be_had_without_decoding_it(void **state)
 
 static void what_peeking_cannot_read_is_left_to_decoding(void **state)
 {
-#define STORE "000102030405060708090a0b0c0d0e0f"
+#define DIGITS "000102030405060708090a0b0c0d0e0f"
+#define STORE "\"" DIGITS "\""
+#define HASH "\"" DIGITS DIGITS "\""
 	static const char *const lists[] = {
-		"", "[]", "[\"" STORE "\"]", "[\"" STORE "\",1,\"" STORE "\",\"full\"]",
-		"[\"" STORE "\",01,\"" STORE STORE "\",\"full\"]", "[\"" STORE "\",,\"" STORE STORE "\",\"full\"]",
-		"[\"" STORE "\",-1,\"" STORE STORE "\",\"full\"]", "[\"" STORE "\",1,\"" STORE STORE "\",\"fuller\"]",
-		"[\"" STORE "\",1,\"" STORE STORE "\",\"full\"],", "[\"" STORE "\",1,\"" STORE STORE "\",\"full\",2]",
+		"", "[]", "[" STORE "]", "[" STORE ",1," STORE ",\"full\"]",
+		"[" STORE ",01," HASH ",\"full\"]", "[" STORE ",," HASH ",\"full\"]",
+		"[" STORE ",-1," HASH ",\"full\"]", "[" STORE ",1," HASH ",\"fuller\"]",
+		"[" STORE ",1," HASH ",\"full\"],", "[" STORE ",1," HASH ",\"full\",2]",
 	};
 	struct entry_item found[ENTRY_INLINE_MAX];
 	char text[400];
@@ -207,7 +209,7 @@ static void what_peeking_cannot_read_is_left_to_decoding(void **state)
 		snprintf(text, sizeof text, "{\"items\":[%s],\"v\":1}", lists[i]);
 		assert_false(entry_peek_items((const uint8_t *)text, strlen(text), found, &n));
 	}
-	snprintf(text, sizeof text, "{\"items\":[[\"%s\",1,\"%s\",\"full\"]],\"v\":1}", STORE, STORE STORE);
+	snprintf(text, sizeof text, "{\"items\":[[%s,1,%s,\"full\"]],\"v\":1}", STORE, HASH);
 	assert_true(entry_peek_items((const uint8_t *)text, strlen(text), found, &n));
 }
 
