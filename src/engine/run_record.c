@@ -122,7 +122,8 @@ static void make_sure(struct run_record *r, const struct entry_item *item)
 {
 	for (size_t i = r->n_unsure; i-- > 0;) {
 		const struct entry_item *u = &r->unsure[i];
-		if (u->did != item->did || u->number != item->number || memcmp(u->store, item->store, 16) != 0)
+		if (u->did != item->did || u->number != item->number ||
+		    memcmp(u->store, item->store, 16) != 0)
 			continue;
 		r->unsure[i] = r->unsure[--r->n_unsure];
 		return;
