@@ -200,12 +200,27 @@ static bool is_of_use(const uint8_t *entry, size_t len)
 	return false;
 }
 
+/* Nearly all entries that tell of something are short runs. */
+static int add_peeked(struct ledger_facts *f, const uint8_t key[16], const struct entry_item *items,
+                      size_t n, struct err *err)
+{
+	pthread_mutex_lock(&f->lock);
+	bool ok = add_items(f, key, items, n);
+	pthread_mutex_unlock(&f->lock);
+	return ok ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+}
+
 int ledger_facts_add(struct ledger_facts *f, const struct vault *v, const uint8_t key[16],
                      uint64_t index, const uint8_t *entry, size_t len, struct err *err)
 {
 	struct entry e;
+	struct entry_item items[ENTRY_INLINE_MAX];
+	size_t n;
 	if (!is_of_use(entry, len))
 		return 0;
+	if ((entry_may_be(entry, len, ENTRY_RUN) || entry_may_be(entry, len, ENTRY_ADOPTED)) &&
+	    entry_peek_items(entry, len, items, &n))
+		return add_peeked(f, key, items, n, err);
 	if (entry_decode(&e, entry, len, err) != 0)
 		return err_wrap(err, "entry %" PRIu64, index);
 	int rc = e.kind == ENTRY_OTHER ? 0 : add(f, v, key, index, &e, err);

@@ -27,12 +27,14 @@ struct run_record {
 	struct vault *vault;
 	uint8_t id[16];
 	uint64_t started_s;
-	pthread_mutex_t lock;        /* around the items and the first failure */
+	pthread_mutex_t lock;        /* around the items, the unsure ones and the first failure */
 	struct pending *pending;
 	struct ledger *ledger;       /* as it was when the run began; NULL: it could not be looked at */
 	bool proves;
 	struct entry_item *items;
 	size_t n_items, cap_items;
+	struct entry_item *unsure;   /* intended, and not (yet) said to have been made */
+	size_t n_unsure, cap_unsure;
 	struct newest *newest;       /* by store */
 	size_t n;
 	struct err failed;           /* the first that went wrong */
@@ -74,6 +76,7 @@ void run_record_free(struct run_record *r)
 	pending_free(r->pending);
 	ledger_free(r->ledger);
 	free(r->items);
+	free(r->unsure);
 	free(r->newest);
 	free(r);
 }
@@ -85,15 +88,46 @@ bool run_record_proves(const struct run_record *r)
 	return r && r->proves;
 }
 
+static void add(struct run_record *r, struct entry_item **list, size_t *n, size_t *cap,
+                const struct entry_item *item)
+{
+	if (*n == *cap) {
+		size_t wanted = *cap ? *cap * 2 : 64;
+		struct entry_item *grown = reallocarray(*list, wanted, sizeof *grown);
+		if (grown) {
+			*list = grown;
+			*cap = wanted;
+		} else
+			err_set(&r->failed, ERR_NOMEM, "out of memory");
+	}
+	if (*n < *cap)
+		(*list)[(*n)++] = *item;
+}
+
 void run_record_intend(struct run_record *r, const struct entry_item *item)
 {
 	struct err err = { 0 };
-	if (!r || !r->pending || pending_add(r->pending, item, &err) == 0)
+	if (!r || !r->pending)
 		return;
+	int rc = pending_add(r->pending, item, &err);
 	pthread_mutex_lock(&r->lock);
-	if (r->failed.code == ERR_NONE)
+	add(r, &r->unsure, &r->n_unsure, &r->cap_unsure, item);
+	if (rc != 0 && r->failed.code == ERR_NONE)
 		r->failed = err;
 	pthread_mutex_unlock(&r->lock);
+}
+
+/* Few are on their way at any time. */
+static void make_sure(struct run_record *r, const struct entry_item *item)
+{
+	for (size_t i = r->n_unsure; i-- > 0;) {
+		const struct entry_item *u = &r->unsure[i];
+		if (u->did != item->did || u->number != item->number ||
+		    memcmp(u->store, item->store, 16) != 0)
+			continue;
+		r->unsure[i] = r->unsure[--r->n_unsure];
+		return;
+	}
 }
 
 void run_record_made(struct run_record *r, const struct entry_item *item)
@@ -101,17 +135,8 @@ void run_record_made(struct run_record *r, const struct entry_item *item)
 	if (!r)
 		return;
 	pthread_mutex_lock(&r->lock);
-	if (r->n_items == r->cap_items) {
-		size_t cap = r->cap_items ? r->cap_items * 2 : 64;
-		struct entry_item *grown = reallocarray(r->items, cap, sizeof *grown);
-		if (grown) {
-			r->items = grown;
-			r->cap_items = cap;
-		} else
-			err_set(&r->failed, ERR_NOMEM, "out of memory");
-	}
-	if (r->n_items < r->cap_items)
-		r->items[r->n_items++] = *item;
+	make_sure(r, item);
+	add(r, &r->items, &r->n_items, &r->cap_items, item);
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -190,6 +215,18 @@ static int fill(struct run_record *r, struct ledger *l, struct entry *e,
 	return ledger_put_items(l, e, err) == 0 ? ledger_put_stores(l, e, err) : err->code;
 }
 
+/* The answer to a put may be lost, and the object be there: the next run looks, and adopts it. */
+static void settle_pending(struct run_record *r)
+{
+	struct err err = { 0 };
+	if (!r->pending)
+		return;
+	if (r->n_unsure == 0)
+		pending_done(r->pending);
+	else if (pending_keep(r->pending, r->unsure, r->n_unsure, &err) != 0 && r->failed.code == ERR_NONE)
+		r->failed = err;
+}
+
 static int write_entry(struct run_record *r, const struct backup_store *stores,
                        const struct backup_result *results, struct err *err)
 {
@@ -211,8 +248,7 @@ static int write_entry(struct run_record *r, const struct backup_store *stores,
 	/* set back: the entries were added all the same */
 	if (rc == 0 || (rc == ERR_FORK && ledger_agrees(l))) {
 		pending_left_done(left);
-		if (r->pending)
-			pending_done(r->pending);
+		settle_pending(r);
 	}
 	return rc;
 }

@@ -122,6 +122,12 @@ const char *entry_verdict_word(enum entry_verdict verdict);
  * not all of a long log needs to be decoded. */
 bool entry_may_be(const uint8_t *bytes, size_t len, enum entry_kind kind);
 
+/* The items that stand in an entry of kind ENTRY_RUN or ENTRY_ADOPTED itself, without decoding it: a
+ * hundredth of the work. False where that cannot be done, and it is to be decoded: there are none, they
+ * stand in a list, its version is another, or it is malformed. */
+bool entry_peek_items(const uint8_t *bytes, size_t len, struct entry_item items[ENTRY_INLINE_MAX],
+                      size_t *n);
+
 /* Lists as objects. encode sorts the list; decode gives memory to be freed. ERR_CORRUPT (also: not
  * sorted), ERR_LIMIT, ERR_NOMEM. */
 int entry_items_encode(struct entry_item *items, size_t n, struct buf *out, struct err *err);

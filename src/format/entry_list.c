@@ -44,20 +44,66 @@ static bool take_hex(struct wire *w, void *out, size_t len, char end)
 	return hex_decode(out, len, text) && wire_u8(w) == (uint8_t)end;
 }
 
+/* At most 18 digits, without zeros before them. */
+static bool take_number(struct wire *w, uint64_t *number)
+{
+	const uint8_t *first = w->at;
+	unsigned digits = 0;
+	for (; wire_left(w) && *w->at >= '0' && *w->at <= '9' && digits < 18; digits++)
+		*number = *number * 10 + (uint64_t)(*w->at++ - '0');
+	return digits == 1 || (digits > 1 && *first != '0');
+}
+
 static bool take_item(struct wire *w, struct entry_item *item)
 {
-	unsigned digits = 0;
-	if (!take_hex(w, item->store, 16, ' '))
-		return false;
-	for (; wire_left(w) && *w->at >= '0' && *w->at <= '9' && digits < 18; digits++)
-		item->number = item->number * 10 + (uint64_t)(*w->at++ - '0');
-	if (digits == 0 || wire_u8(w) != ' ' || !take_hex(w, item->hash, 32, ' '))
+	if (!take_hex(w, item->store, 16, ' ') || !take_number(w, &item->number) || wire_u8(w) != ' ' ||
+	    !take_hex(w, item->hash, 32, ' '))
 		return false;
 	const uint8_t *word = w->at, *end = memchr(word, '\n', wire_left(w));
 	if (!end || !entry_did_from((const char *)word, (size_t)(end - word), &item->did))
 		return false;
 	w->at = end + 1;
 	return true;
+}
+
+/* ["<store>",<number>,"<hash>","<word>"] */
+static bool take_json_item(struct wire *w, struct entry_item *item)
+{
+	if (wire_u8(w) != '[' || wire_u8(w) != '"' || !take_hex(w, item->store, 16, '"') ||
+	    wire_u8(w) != ',' || !take_number(w, &item->number) || wire_u8(w) != ',' ||
+	    wire_u8(w) != '"' || !take_hex(w, item->hash, 32, '"') || wire_u8(w) != ',' ||
+	    wire_u8(w) != '"')
+		return false;
+	const uint8_t *word = w->at, *end = memchr(word, '"', wire_left(w));
+	if (!end || !entry_did_from((const char *)word, (size_t)(end - word), &item->did))
+		return false;
+	w->at = end + 1;
+	return wire_u8(w) == ']';
+}
+
+bool entry_peek_items(const uint8_t *bytes, size_t len, struct entry_item items[ENTRY_INLINE_MAX],
+                      size_t *n)
+{
+	static const char begin[] = "\"items\":[", end[] = ",\"v\":1}";
+	const size_t begin_len = sizeof begin - 1, end_len = sizeof end - 1;
+	const uint8_t *at = memmem(bytes, len, begin, begin_len);
+	if (!at || len < end_len || memcmp(bytes + len - end_len, end, end_len) != 0)
+		return false;
+	at += begin_len;
+	struct wire w = wire_over(at, len - (size_t)(at - bytes));
+	for (*n = 0; *n < ENTRY_INLINE_MAX; ++*n) {
+		items[*n] = (struct entry_item){ .number = 0 };
+		if (!take_json_item(&w, &items[*n]))
+			return false;
+		uint8_t next = wire_u8(&w);
+		if (next == ']') {
+			++*n;
+			return true;
+		}
+		if (next != ',')
+			return false;
+	}
+	return false;
 }
 
 static size_t count_lines(const uint8_t *bytes, size_t len)

@@ -68,6 +68,14 @@ void pending_done(struct pending *p)
 	unlink(p->path);
 }
 
+int pending_keep(struct pending *p, const struct entry_item *items, size_t n, struct err *err)
+{
+	int rc = ftruncate(p->fd, 0) == 0 && lseek(p->fd, 0, SEEK_SET) == 0 ? 0 : err_sys(err, "%s", p->path);
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = pending_add(p, &items[i], err);
+	return rc;
+}
+
 void pending_free(struct pending *p)
 {
 	struct err ignored;

@@ -26,6 +26,8 @@ struct pending *pending_begin(const struct vault *v, const uint8_t run[16], stru
 int pending_add(struct pending *p, const struct entry_item *item, struct err *err);
 /* The entry is written: the file goes. */
 void pending_done(struct pending *p);
+/* The entry is written, but of these it is not known whether they were put: the next run looks. */
+int pending_keep(struct pending *p, const struct entry_item *items, size_t n, struct err *err);
 /* Without pending_done the file stays for the next run. */
 void pending_free(struct pending *p);
 AUTO_FREE(pending);

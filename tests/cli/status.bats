@@ -134,7 +134,7 @@ check_metrics() {
 	sleep 2.1   # a file that has just been written is read once more
 	hf backup -q
 	printf '[defaults]\nrpo = 4s\n' >>"$CONF"
-	sleep 4.2
+	sleep 5.2   # ages count whole seconds
 	run -5 hf status
 	newest=$(hf snapshots crm --json | json snapshot)
 	hf backup -q

@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -154,6 +155,65 @@ static void lists_come_back_sorted(void **state)
 	assert_int_equal(entry_stores_decode(&ids, &n, b->bytes, b->len, &err), ERR_CORRUPT);
 }
 
+static void the_items_of_a_run_can_be_had_without_decoding_it(void **state)
+{
+	struct err err;
+	struct entry_item given[ENTRY_INLINE_MAX], found[ENTRY_INLINE_MAX];
+	size_t n;
+	(void)state;
+	for (size_t i = 0; i < ENTRY_INLINE_MAX; i++) {
+		given[i] = (struct entry_item){ .number = i * i * 1000003, .did = (enum entry_did)(i % 5) };
+		memset(given[i].store, (int)i, 16);
+		memset(given[i].hash, (int)(7 * i), 32);
+	}
+	for (size_t count = 0; count <= ENTRY_INLINE_MAX; count++)
+		for (enum entry_kind kind = ENTRY_RUN; kind <= ENTRY_ADOPTED; kind++) {
+			struct entry e = { .kind = kind, .time_s = 1764000000, .items = given,
+			                   .n_items = count };
+			AUTO(buf) b = buf_new(ENTRY_MAX, &err);
+			assert_int_equal(entry_encode(&e, b, &err), 0);
+			bool got = entry_peek_items(b->bytes, b->len, found, &n);
+			assert_int_equal(got, count > 0);
+			if (!got)
+				continue;
+			assert_int_equal(n, count);
+			for (size_t i = 0; i < n; i++) {
+				assert_memory_equal(found[i].store, given[i].store, 16);
+				assert_memory_equal(found[i].hash, given[i].hash, 32);
+				assert_int_equal(found[i].number, given[i].number);
+				assert_int_equal(found[i].did, given[i].did);
+			}
+			/* one that is cut, or of another version, is for decoding to refuse */
+			for (size_t len = 0; len < b->len; len++)
+				assert_false(entry_peek_items(b->bytes, len, found, &n));
+			b->bytes[b->len - 2] = '2';
+			assert_false(entry_peek_items(b->bytes, b->len, found, &n));
+		}
+}
+
+static void what_peeking_cannot_read_is_left_to_decoding(void **state)
+{
+#define DIGITS "000102030405060708090a0b0c0d0e0f"
+#define STORE "\"" DIGITS "\""
+#define HASH "\"" DIGITS DIGITS "\""
+	static const char *const lists[] = {
+		"", "[]", "[" STORE "]", "[" STORE ",1," STORE ",\"full\"]",
+		"[" STORE ",01," HASH ",\"full\"]", "[" STORE ",," HASH ",\"full\"]",
+		"[" STORE ",-1," HASH ",\"full\"]", "[" STORE ",1," HASH ",\"fuller\"]",
+		"[" STORE ",1," HASH ",\"full\"],", "[" STORE ",1," HASH ",\"full\",2]",
+	};
+	struct entry_item found[ENTRY_INLINE_MAX];
+	char text[400];
+	size_t n;
+	(void)state;
+	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+		snprintf(text, sizeof text, "{\"items\":[%s],\"v\":1}", lists[i]);
+		assert_false(entry_peek_items((const uint8_t *)text, strlen(text), found, &n));
+	}
+	snprintf(text, sizeof text, "{\"items\":[[%s,1,%s,\"full\"]],\"v\":1}", STORE, HASH);
+	assert_true(entry_peek_items((const uint8_t *)text, strlen(text), found, &n));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -163,6 +223,8 @@ int main(void)
 		cmocka_unit_test(a_kind_of_the_future_is_kept_and_a_newer_version_is_named),
 		cmocka_unit_test(long_lists_are_not_written_inline),
 		cmocka_unit_test(lists_come_back_sorted),
+		cmocka_unit_test(the_items_of_a_run_can_be_had_without_decoding_it),
+		cmocka_unit_test(what_peeking_cannot_read_is_left_to_decoding),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "../../backends/faulty.h"
+#include "holdfast/ledger.h"
 #include "holdfast/snapshot.h"
 #include "history.h"
 #include "vault/tagfile.h"
@@ -1058,6 +1059,21 @@ static void what_is_gone_behind_the_ledgers_back_is_found_before_anything_builds
 	night(SNAPSHOT_FULL, ERR_ABSENT, "is gone from the vault");
 }
 
+static void hear(void *arg, enum ledger_severity severity, const struct err *problem)
+{
+	(void)severity;
+	*(struct err *)arg = *problem;
+}
+
+/* Each snapshot is told of by an entry. */
+static int ledger_is_whole(void)
+{
+	const struct ledger_verify_options o = { .problem = hear, .arg = &err };
+	struct ledger_verify_result r;
+	int rc = ledger_verify(lab.reader, &o, &r, &err);
+	return rc ? rc : r.damages || r.forks ? err.code : 0;
+}
+
 /* A run that was killed behind its put has no entry: the ledger does not prove its stores. */
 static void what_a_killed_run_put_is_looked_at(void **state)
 {
@@ -1071,6 +1087,7 @@ static void what_a_killed_run_put_is_looked_at(void **state)
 	night(SNAPSHOT_UNCHANGED, ERR_NONE, "");
 	assert_int_equal(h.result.seq, 4);
 	assert_int_equal(calls_of_a_night(lab_url), LEDGER_CALLS);
+	must(ledger_is_whole());
 }
 
 static void a_snapshot_that_somebody_replaced_is_not_taken_for_ours(void **state)
