@@ -13,7 +13,7 @@
 enum {
 	WIDTH = 720, HEIGHT = 240, LEFT = 84, RIGHT = 16, TOP = 16, BOTTOM = 36, POINTS_MAX = 5000,
 	LINES_MAX = 5, CELL = 15, DAY_S = 86400, WEEK_DAYS = 7, CALENDAR_DAYS_MAX = 371,
-	DATE_LEN = 10, MONTH_LEN = 7,
+	SECOND_MS = 1000, DATE_LEN = 10, MONTH_LEN = 7,
 };
 
 struct point {
@@ -93,7 +93,7 @@ static int by_time(const void *a, const void *b)
 static bool collect(struct chart *c, const char *value, const char *target, uint64_t unit_ms)
 {
 	const json_t *drills = json_object_get(c->page->doc, "drills"), *d;
-	uint64_t most = 1;
+	uint64_t most = SECOND_MS;
 	size_t i;
 	c->points = calloc(json_array_size(drills) + 1, sizeof *c->points);
 	if (!c->points)
@@ -125,11 +125,12 @@ static void put_axes(const struct chart *c)
 		report_page_put(c->page, "<path class=\"grid\" d=\"M%d %dH%d\"/><text x=\"%d\" y=\"%d\" "
 		                "text-anchor=\"end\">%s</text>", LEFT, y_of(c, ms), WIDTH - RIGHT, LEFT - 8,
 		                y_of(c, ms) + 4, axis_text(ms, label));
+	static const char *const anchors[] = { "start", "middle", "middle", "middle", "end" };
 	for (int i = 0; i <= 4; i++) {
 		int64_t at = c->from + (c->to - c->from) / 4 * i;
 		day_text(at, DATE_LEN, label);
-		report_page_put(c->page, "<text x=\"%d\" y=\"%d\" text-anchor=\"%s\">%s</text>", x_of(c, at),
-		                HEIGHT - 12, i == 0 ? "start" : i == 4 ? "end" : "middle", label);
+		report_page_put(c->page, "<text%s x=\"%d\" y=\"%d\" text-anchor=\"%s\">%s</text>",
+		                i % 2 ? " class=\"mid\"" : "", x_of(c, at), HEIGHT - 10, anchors[i], label);
 	}
 }
 
@@ -253,7 +254,7 @@ static void put_days(struct report_page *p, int64_t from, int64_t to, int weeks)
 {
 	const json_t *days = json_object_get(p->doc, "days");
 	char name[TEXT_MAX], month[TEXT_MAX] = "", last[TEXT_MAX] = "";
-	int column = 0, last_column = -4;
+	int column = 0;
 	report_page_put(p, "<svg class=\"calendar\" style=\"width:%dpx\" viewBox=\"0 0 %d %d\" role=\"img\" "
 	                "aria-label=\"", weeks * CELL + 24, weeks * CELL + 24, 7 * CELL + 18);
 	report_page_word(p, W_CALENDAR);
@@ -261,10 +262,9 @@ static void put_days(struct report_page *p, int64_t from, int64_t to, int weeks)
 	for (int64_t t = from; t < to; t += DAY_S) {
 		day_text(t, DATE_LEN, name);
 		day_text(t, MONTH_LEN, month);
-		if (strcmp(month, last) != 0 && column - last_column >= 4) {
+		/* of a month that has nearly ended the name would stand where the next one's must */
+		if (strcmp(month, last) != 0 && (*last || strcmp(name + MONTH_LEN, "-08") < 0))
 			report_page_put(p, "<text x=\"%d\" y=\"11\">%s</text>", column * CELL, month);
-			last_column = column;
-		}
 		snprintf(last, sizeof last, "%s", month);
 		put_day(p, name, day_named(days, name), column * CELL, 18 + weekday(t) * CELL);
 		column += weekday(t) == WEEK_DAYS - 1;

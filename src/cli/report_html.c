@@ -54,7 +54,7 @@ static const char style[] =
 	"padding-top:12px;border-top:1px solid #d5dae0}"
 	"dl.head{display:grid;grid-template-columns:max-content 1fr;gap:2px 16px;margin:0}dt{color:#555e68}"
 	"dd{margin:0;overflow-wrap:anywhere}"
-	"ul.sums{list-style:none;display:grid;grid-template-columns:repeat(auto-fit,minmax(116px,1fr));"
+	"ul.sums{list-style:none;display:grid;grid-template-columns:repeat(4,1fr);"
 	"gap:10px;padding:0;margin:20px 0}ul.sums li{border:1px solid #d5dae0;border-radius:6px;"
 	"padding:10px 12px}ul.sums b{display:block;font-size:24px;line-height:1.2}"
 	"ul.sums li.bad{border-color:#b3261e;background:#fdf1f0}"
@@ -74,7 +74,8 @@ static const char style[] =
 	"th{color:#4a535c;font-weight:600;white-space:nowrap}td.time,td.id{white-space:nowrap}"
 	"td.id{font-family:ui-monospace,'DejaVu Sans Mono',monospace;font-size:12px}"
 	"td ul{margin:0;padding-left:16px}footer{margin-top:32px;color:#555e68;font-size:13px}"
-	"@media(max-width:640px){body{padding:16px 14px}table{min-width:560px}}"
+	"@media(max-width:640px){body{padding:16px 14px}table{min-width:560px}svg:not(.calendar)"
+	"{font-size:22px}svg .mid{display:none}ul.sums{grid-template-columns:repeat(2,1fr)}}"
 	"@page{size:A4;margin:14mm}@media print{body{max-width:none;padding:0;font-size:10pt}"
 	".wide{overflow:visible}table{font-size:8pt;min-width:0}tr,svg,li{break-inside:avoid}"
 	"h2{break-after:avoid}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}";
@@ -187,6 +188,14 @@ static void tiles(struct report_page *p)
 
 /* ---- what needs attention ---- */
 
+/* It begins with the verdict, which stands before it already. */
+static const char *why_of(const json_t *d)
+{
+	const char *why = period_text(d, "why"), *state = period_text(d, "state");
+	size_t len = strlen(state);
+	return strncmp(why, state, len) == 0 && strncmp(why + len, ": ", 2) == 0 ? why + len + 2 : why;
+}
+
 static const char *name_of(const json_t *d)
 {
 	return *period_text(d, "store_name") ? period_text(d, "store_name") : period_text(d, "store");
@@ -211,7 +220,7 @@ static void attention(struct report_page *p)
 		put(p, ": <span class=\"bad\">");
 		text_of(p, report_state(state, p->lang));
 		put(p, "</span> ");
-		text_of(p, period_text(d, "why"));
+		text_of(p, why_of(d));
 		put(p, "</li>");
 	}
 	json_array_foreach(json_object_get(p->doc, "missed"), i, d) {
