@@ -68,7 +68,7 @@ static const char style[] =
 	".cross{stroke:#fff;stroke-width:2;fill:none}"
 	"span.good,td.good{color:#1a7340}span.bad,td.bad{color:#b3261e}span.open,td.open{color:#7a5000}"
 	"span.none{color:#aab2bb}td.good,td.bad,td.open{font-weight:600}"
-	"p.legend{margin:6px 0;font-size:13px;color:#4a535c}"
+	"p.legend{margin:6px 0;font-size:13px;color:#4a535c}p.legend span+span{margin-left:14px}"
 	".wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:13px}"
 	"th,td{text-align:left;vertical-align:top;padding:6px 10px 6px 0;border-bottom:1px solid #e1e5ea}"
 	"th{color:#4a535c;font-weight:600;white-space:nowrap}td.time,td.id{white-space:nowrap}"
