@@ -19,20 +19,24 @@
 #define EVIL "<img src=x onerror='x'>\\\"&"
 
 static const char text[] =
-	"{\"from\":1000000,\"to\":9000000,\"made\":9000000,\"vault\":\"" EVIL "\",\"machine\":\"" EVIL "\","
+	"{\"from\":1000000,\"to\":9000000,\"made\":9000000,\"vault\":\"" EVIL "\","
+	"\"machine\":\"" EVIL "\","
 	"\"sealed\":1,\"days\":[{\"day\":\"" EVIL "\",\"runs\":1,\"good\":1,\"failed\":1},"
 	"{\"day\":\"1970-02-01\",\"runs\":1,\"good\":-1,\"failed\":2}],"
 	"\"missed\":[{\"name\":\"" EVIL "\",\"machine\":\"" EVIL "\",\"since\":1,\"until\":2}],"
 	"\"findings\":[{\"id\":\"" EVIL "\",\"ticket\":\"" EVIL "\",\"text\":\"" EVIL "\",\"opened\":5}],"
 	"\"keys\":[{\"name\":\"" EVIL "\",\"roles\":\"" EVIL "\",\"fingerprint\":\"" EVIL "\"}],"
 	"\"epochs\":[{\"store\":\"" EVIL "\",\"name\":\"" EVIL "\",\"epoch\":1,\"since\":5}],"
-	"\"stores\":[{\"id\":\"" EVIL "\",\"name\":\"" EVIL "\",\"asset\":\"" EVIL "\",\"owner\":\"" EVIL "\","
+	"\"stores\":[{\"id\":\"" EVIL "\",\"name\":\"" EVIL "\",\"asset\":\"" EVIL "\","
+	"\"owner\":\"" EVIL "\","
 	"\"verdict\":\"" EVIL "\"}],"
-	"\"drills\":[{\"id\":\"" EVIL "\",\"machine\":\"" EVIL "\",\"state\":\"" EVIL "\",\"store\":\"" EVIL "\","
+	"\"drills\":[{\"id\":\"" EVIL "\",\"machine\":\"" EVIL "\",\"state\":\"" EVIL "\","
+	"\"store\":\"" EVIL "\","
 	"\"store_name\":\"" EVIL "\",\"asset\":\"" EVIL "\",\"why\":\"" EVIL "\",\"started\":2000000,"
 	"\"finished\":2000001,\"rto_ms\":9007199254740991,\"rto_target_ms\":1,\"rpo_s\":-5,"
 	"\"rpo_target_s\":9007199254740991},"
-	"{\"id\":\"\",\"state\":\"passed\",\"finished\":3000000,\"rto_ms\":0,\"rto_target_ms\":0,\"rpo_s\":1}]}";
+	"{\"id\":\"\",\"state\":\"passed\",\"finished\":3000000,\"rto_ms\":0,\"rto_target_ms\":0,"
+	"\"rpo_s\":1}]}";
 
 static json_t *make(void)
 {
