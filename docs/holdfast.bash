@@ -42,6 +42,8 @@ _holdfast_options()
 	rescue) echo "$common --to --as-of" ;;
 	key) echo "$common --role --name --yes --all --dry-run" ;;
 	drill) echo "$common --due --to --keys --ticket --text --by --close" ;;
+	report) echo "$common --from --to --html --csv --lang" ;;
+	evidence) echo "$common --from --to --out" ;;
 	snapshots | ls | diff | stats) echo "$common --as-of" ;;
 	*) echo "$common" ;;
 	esac
@@ -49,7 +51,7 @@ _holdfast_options()
 
 _holdfast()
 {
-	local commands='init add backup run schedule snapshots ls restore dump diff check copy stats log rescue status drill ledger vault key version help'
+	local commands='init add backup run schedule snapshots ls restore dump diff check copy stats log rescue status drill report evidence ledger vault key version help'
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word
 	COMPREPLY=()
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do

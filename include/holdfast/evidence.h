@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 struct err;
+struct vault;
 
 enum evidence_state {
 	EVIDENCE_OK,
@@ -57,5 +58,14 @@ struct evidence_result {
  */
 int evidence_verify(const char *dir, const char *keys_dir, struct evidence_result *r,
                     struct err *err);
+
+/*
+ * Make a folder of evidence final: add VERIFY.txt, drill.pub (this machine's report key, public) and
+ * SHA256SUMS over every file below it, signed with the comment (printable ASCII). The folder must hold
+ * `ledger` (ledger_export), `drills/<id>` (drill_fetch_evidence) and SPAN ("from N", "to N", Unix seconds),
+ * which the script reads. ERR_KEY (this machine is not enrolled), ERR_INVALID (something else lies there
+ * than files and folders), ERR_LIMIT, errors of files.
+ */
+int evidence_sign_folder(struct vault *v, const char *dir, const char *comment, struct err *err);
 
 #endif

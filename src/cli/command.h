@@ -26,6 +26,7 @@ const struct command *command_find(const char *name);
 
 extern const struct command cmd_init, cmd_add, cmd_backup, cmd_snapshots, cmd_ls, cmd_restore,
 	cmd_dump, cmd_check, cmd_copy, cmd_status, cmd_vault, cmd_diff, cmd_stats, cmd_log, cmd_rescue,
-	cmd_drill, cmd_ledger, cmd_key, cmd_version, cmd_help, cmd_run, cmd_schedule;
+	cmd_drill, cmd_ledger, cmd_key, cmd_version, cmd_help, cmd_run, cmd_schedule,
+	cmd_report, cmd_evidence;
 
 #endif

@@ -1,0 +1,269 @@
+#include "cli/period_drills.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "cli/cli.h"
+#include "cli/drill_listing.h"
+#include "cli/drill_page.h"
+#include "cli/output.h"
+#include "cli/period_json.h"
+#include "holdfast/drill.h"
+#include "holdfast/err.h"
+
+/* Drills that began before the span may end in it; their plan has to be seen. */
+enum { LOOK_BACK_S = 8 * 86400, WHY_MAX = 600 };
+
+static int no_memory(struct err *err)
+{
+	return err_set(err, ERR_NOMEM, "out of memory");
+}
+
+static void set_number(json_t *to, const char *key, int64_t n)
+{
+	json_object_set_new(to, key, json_integer((json_int_t)n));
+}
+
+static void set_text(json_t *to, const char *key, const char *text)
+{
+	json_object_set_new(to, key, output_json_text(text));
+}
+
+static bool is_true(const json_t *j, const char *part, const char *key)
+{
+	return json_is_true(json_object_get(json_object_get(j, part), key));
+}
+
+/* ---- one drill ---- */
+
+static void take_objective(json_t *out, const json_t *report, const char *what, const char *unit)
+{
+	char value[24], target[24], key[40];
+	const json_t *o = json_object_get(report, what);
+	snprintf(value, sizeof value, "value_%s", unit);
+	snprintf(target, sizeof target, "target_%s", unit);
+	if (json_is_true(json_object_get(o, "measured"))) {
+		snprintf(key, sizeof key, "%s_%s", what, unit);
+		set_number(out, key, period_number(o, value));
+	}
+	snprintf(key, sizeof key, "%s_target_%s", what, unit);
+	set_number(out, key, period_number(o, target));
+}
+
+static void count_checks(json_t *out, const json_t *report)
+{
+	static const char *const words[] = { "passed", "failed", "skipped" };
+	int64_t n[3] = { 0, 0, 0 };
+	const json_t *c;
+	size_t i;
+	json_array_foreach(json_object_get(report, "checks"), i, c)
+		for (int w = 0; w < 3; w++)
+			n[w] += strcmp(period_text(c, "result"), words[w]) == 0;
+	for (int w = 0; w < 3; w++)
+		set_number(out, words[w], n[w]);
+}
+
+static void take_report(json_t *out, const json_t *report)
+{
+	static const struct { const char *part, *key, *as; } truths[] = {
+		{ "source", "offsite", "offsite" }, { "isolation", "other_machine", "other_machine" },
+		{ "isolation", "private_network", "private_network" },
+	};
+	const json_t *s = json_object_get(report, "snapshot");
+	const json_t *selection = json_object_get(report, "selection");
+	set_text(out, "store", period_text(s, "store"));
+	set_text(out, "writer", period_text(s, "writer"));
+	set_number(out, "seq", period_number(s, "seq"));
+	set_number(out, "taken", period_number(s, "time"));
+	set_text(out, "rule", period_text(selection, "rule"));
+	set_number(out, "population", period_number(selection, "population"));
+	set_number(out, "fresh_until", period_number(report, "fresh_until"));
+	set_number(out, "every_s", period_number(json_object_get(report, "policy"), "every"));
+	set_text(out, "policy", period_text(json_object_get(report, "policy"), "sha256"));
+	set_text(out, "tables", period_text(json_object_get(report, "complete"), "tables"));
+	json_object_set_new(out, "runbook", json_boolean(*period_text(report, "runbook") != '\0'));
+	json_object_set_new(out, "approval_needed",
+	                    json_boolean(json_is_true(json_object_get(report, "approval_needed"))));
+	for (size_t i = 0; i < sizeof truths / sizeof *truths; i++)
+		json_object_set_new(out, truths[i].as,
+		                    json_boolean(is_true(report, truths[i].part, truths[i].key)));
+	take_objective(out, report, "rto", "ms");
+	take_objective(out, report, "rpo", "s");
+	count_checks(out, report);
+}
+
+static void take_detail(json_t *out, const json_t *detail)
+{
+	set_text(out, "name", period_text(detail, "drill_name"));
+	set_text(out, "store_name", period_text(detail, "store_name"));
+	set_text(out, "asset", period_text(detail, "asset"));
+	set_text(out, "owner", period_text(detail, "owner"));
+}
+
+/* ---- what is done about it ---- */
+
+/* Each report repeats what is open: the last one that names a finding counts. */
+static int take_findings(json_t *findings, const json_t *report, const json_t *detail, struct err *err)
+{
+	const json_t *f;
+	size_t i;
+	json_array_foreach(json_object_get(report, "findings"), i, f) {
+		const json_t *d = json_array_get(json_object_get(detail, "findings"), i);
+		const char *id = period_text(f, "id");
+		json_t *one = json_object();
+		if (!one || json_object_set_new(findings, id, one) != 0)
+			return no_memory(err);
+		set_text(one, "id", id);
+		set_text(one, "ticket", period_text(d, "ticket"));
+		set_text(one, "text", period_text(d, "text"));
+		set_number(one, "opened", period_number(f, "opened"));
+		set_number(one, "due", period_number(f, "due"));
+		set_number(one, "closed", period_number(f, "closed"));
+	}
+	return 0;
+}
+
+/* ---- all of them ---- */
+
+struct gathering {
+	struct cli *cli;
+	json_t *drills, *findings;      /* findings: by id */
+	int64_t from_s, to_s, sealed;
+};
+
+static int open_result(struct gathering *g, json_t *out, const struct drill_result *r, struct err *err)
+{
+	char why[WHY_MAX];
+	JSON_AUTO report = json_decode(r->report, strlen(r->report), "report.json", err);
+	JSON_AUTO detail = report && r->detail
+	                   ? json_decode(r->detail, strlen(r->detail), "detail of a drill", err) : NULL;
+	if (!report || (r->detail && !detail))
+		return err->code;
+	take_report(out, report);
+	take_detail(out, detail);
+	g->sealed += !detail;
+	if (r->verdict != DRILL_PASSED) {
+		drill_page_why(r, why, sizeof why);
+		set_text(out, "why", why);
+	}
+	return take_findings(g->findings, report, detail, err);
+}
+
+/* What its report cannot tell is a fact about the drill, and hides no other. */
+static int add_report(struct gathering *g, json_t *out, const struct listed_drill *d, struct err *err)
+{
+	struct drill_result r;
+	if (!d->finished_s)
+		return 0;
+	int rc = drill_load(g->cli->vault, d->id, &r, err);
+	if (rc == 0) {
+		rc = open_result(g, out, &r, err);
+		drill_result_clear(&r);
+	}
+	if (rc != ERR_ABSENT && rc != ERR_CORRUPT)
+		return rc;
+	set_text(out, "why", err->msg);
+	json_object_set_new(out, "no_report", json_true());
+	return 0;
+}
+
+static const char *state_of(const struct listed_drill *d)
+{
+	return d->finished_s ? d->verdict : d->lost ? "not-finished" : d->started_s ? "running" : "planned";
+}
+
+static int add_one(struct gathering *g, const struct listed_drill *d, struct err *err)
+{
+	int64_t at = d->finished_s ? d->finished_s : d->started_s ? d->started_s : d->due_s;
+	if (at < g->from_s || at >= g->to_s)
+		return 0;
+	json_t *one = json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:b}", "id", d->id, "machine",
+	                        output_json_text(d->machine), "state", state_of(d), "due",
+	                        (json_int_t)d->due_s, "started", (json_int_t)d->started_s, "finished",
+	                        (json_int_t)d->finished_s, "retry", d->retry);
+	if (!one || json_array_append_new(g->drills, one) != 0)
+		return no_memory(err);
+	return add_report(g, one, d, err);
+}
+
+/* ---- turns that were missed ---- */
+
+/* Of one machine and, by its configuration, one drill. */
+static bool is_same_series(const json_t *a, const json_t *b)
+{
+	const char *key = *period_text(a, "name") && *period_text(b, "name") ? "name" : "policy";
+	return strcmp(period_text(a, "machine"), period_text(b, "machine")) == 0 &&
+	       strcmp(period_text(a, key), period_text(b, key)) == 0;
+}
+
+static int64_t next_start(const json_t *drills, size_t at, int64_t otherwise)
+{
+	const json_t *d = json_array_get(drills, at), *other;
+	int64_t started = period_number(d, "started"), next = INT64_MAX;
+	size_t i;
+	json_array_foreach(drills, i, other) {
+		int64_t s = period_number(other, "started");
+		if (i != at && is_same_series(d, other) && s >= started && s < next &&
+		    (s > started || i > at))
+			next = s;
+	}
+	return next == INT64_MAX ? otherwise : next;
+}
+
+/* Each report says until when it is fresh: later than that, one was missing. */
+static int find_missed(json_t *missed, const json_t *drills, int64_t end_s, struct err *err)
+{
+	const json_t *d;
+	size_t i;
+	json_array_foreach(drills, i, d) {
+		int64_t fresh = period_number(d, "fresh_until");
+		if (!fresh || !period_number(d, "every_s"))
+			continue;
+		int64_t next = next_start(drills, i, end_s);
+		if (next <= fresh)
+			continue;
+		json_t *one = json_pack("{s:o, s:o, s:I, s:I}", "name",
+		                        output_json_text(period_text(d, "name")), "machine",
+		                        output_json_text(period_text(d, "machine")), "since",
+		                        (json_int_t)fresh, "until", (json_int_t)next);
+		if (!one || json_array_append_new(missed, one) != 0)
+			return no_memory(err);
+	}
+	return 0;
+}
+
+static int list_findings(json_t *list, json_t *by_id, struct err *err)
+{
+	const char *id;
+	json_t *one;
+	json_object_foreach(by_id, id, one)
+		if (json_array_append(list, one) != 0)
+			return no_memory(err);
+	return 0;
+}
+
+int period_add_drills(json_t *doc, struct cli *cli, struct err *err)
+{
+	json_t *missed = json_array(), *list = json_array();
+	struct gathering g = { .cli = cli, .drills = json_array(), .from_s = period_number(doc, "from"),
+	                       .to_s = period_number(doc, "to") };
+	JSON_AUTO by_id = g.findings = json_object();
+	/* from here on they are the document's */
+	if (json_object_set_new(doc, "drills", g.drills) != 0 ||
+	    json_object_set_new(doc, "missed", missed) != 0 ||
+	    json_object_set_new(doc, "findings", list) != 0 || !by_id)
+		return no_memory(err);
+	uint64_t since = g.from_s > LOOK_BACK_S ? (uint64_t)(g.from_s - LOOK_BACK_S) : 0;
+	AUTO(drill_listing) l = drill_listing_new(cli, since, err);
+	if (!l)
+		return err->code;
+	for (size_t i = 0; i < l->n; i++)
+		if (add_one(&g, &l->all[i], err) != 0)
+			return err->code;
+	set_number(doc, "sealed", g.sealed);
+	int64_t made = period_number(doc, "made"), end = g.to_s < made ? g.to_s : made;
+	return find_missed(missed, g.drills, end, err) == 0 ? list_findings(list, by_id, err) : err->code;
+}
