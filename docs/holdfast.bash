@@ -104,6 +104,10 @@ _holdfast()
 		:
 	elif [[ $command == vault ]]; then
 		mapfile -t COMPREPLY < <(compgen -W 'test' -- "$cur")
+	elif [[ $command == ledger && $prev == ledger ]]; then
+		mapfile -t COMPREPLY < <(compgen -W 'show verify proof export timestamp' -- "$cur")
+	elif [[ $command == ledger ]]; then
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 	elif [[ $command == drill && $prev == drill ]]; then
 		mapfile -t COMPREPLY < <(compgen -W 'run plan list show verify keys finding' -- "$cur")
 	elif [[ $command == drill && ($prev == run || $prev == plan) ]]; then

@@ -69,6 +69,8 @@ struct drill_options {
 	const char *asset, *owner, *reviewer, *operator;   /* for the report; NULL: nothing */
 	const char *runbook;             /* a file, of which the report has the digest */
 	const char *policy;              /* the drill's configuration as text, of which it has the digest */
+	const char *tsa, *tsa_ca;        /* address of an authority that stamps the ledger's checkpoint
+	                                    (RFC 3161), and file with its certificates; NULL: none */
 
 	const char *sandboxes;           /* folder for them; made if absent */
 	const char *const *hidden;       /* folders to hide from them, NULL-terminated, or NULL */
@@ -89,6 +91,8 @@ struct drill_result {
 	char *report, *detail;           /* JSON (docs/FORMAT.md), malloc'ed: drill_result_clear */
 	char *evidence;                  /* folder of the evidence pack on this machine, or NULL */
 	struct err unrecorded;           /* code not 0: why the drill is in no ledger */
+	struct err unstamped;            /* code not 0: why its evidence has no timestamp; a drill that
+	                                    was recorded on the way may be the one */
 };
 
 /*
@@ -123,9 +127,10 @@ int drill_load(struct vault *v, const char *id, struct drill_result *result, str
  * and errors as above. */
 int drill_fetch_evidence(struct vault *v, const char *id, const char *dir, struct err *err);
 
-/* Write the folder of public keys that an auditor is given once, on paper or by hand: this machine's.
- * ERR_KEY (it has none), ERR_EXISTS, errors of files. */
-int drill_write_keys(struct vault *v, const char *dir, struct err *err);
+/* Write the folder of public keys that an auditor is given once, on paper or by hand: this machine's, and
+ * those of the timestamp authority in the file tsa_ca (NULL: none). ERR_KEY (it has none), ERR_EXISTS,
+ * errors of files. */
+int drill_write_keys(struct vault *v, const char *dir, const char *tsa_ca, struct err *err);
 
 /*
  * What is done about a drill that failed: remembered on this machine, and in the reports of its next

@@ -100,4 +100,17 @@ int ledger_find_key(struct vault *v, const char *text, uint8_t key[16], struct e
 int ledger_export(struct vault *v, const char *dir, uint64_t *logs, uint64_t *entries,
                   struct err *err);
 
+/*
+ * Have a timestamp authority (RFC 3161) sign that the newest checkpoint of a key exists: DIR/checkpoint,
+ * DIR/checkpoint.tsr, and the authority's certificates from the file tsa_ca as DIR/tsa-ca.pem. DIR must not
+ * exist, or be empty. ERR_ABSENT (no ledger), ERR_EXISTS; ERR_UNREACHABLE, ERR_DENIED, ERR_LIMIT,
+ * ERR_CORRUPT (the authority is away, refuses, or answers with what does not verify by those
+ * certificates); ERR_SOURCE (there is no openssl); errors of storage and files.
+ */
+struct ledger_stamp {
+	uint64_t entries, time_s;     /* in the checkpoint; when the authority saw it */
+};
+int ledger_timestamp(struct vault *v, const uint8_t key[16], const char *tsa, const char *tsa_ca,
+                     const char *dir, struct ledger_stamp *out, struct err *err);
+
 #endif

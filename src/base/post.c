@@ -6,14 +6,22 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/buf.h"
 #include "holdfast/err.h"
 
 enum { CONNECT_TIMEOUT_S = 10, TRIES = 2, PAUSE_S = 1, PLACE_MAX = 200 };
 
-static size_t ignore_body(char *data, size_t size, size_t n, void *arg)
+struct receiving {
+	struct buf *body;     /* NULL: it is ignored */
+	struct err failed;
+};
+
+/* Anything but size * n makes curl give up. */
+static size_t receive(char *data, size_t size, size_t n, void *arg)
 {
-	(void)data;
-	(void)arg;
+	struct receiving *r = arg;
+	if (r->body && buf_append(r->body, data, size * n, &r->failed) != 0)
+		return 0;
 	return size * n;
 }
 
@@ -47,7 +55,7 @@ static bool set_up(CURL *c, const struct post *p, struct curl_slist *headers)
 	good &= curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)p->len) == CURLE_OK;
 	good &= curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers) == CURLE_OK;
 	good &= curl_easy_setopt(c, CURLOPT_USERAGENT, "holdfast/" HOLDFAST_VERSION) == CURLE_OK;
-	good &= curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, ignore_body) == CURLE_OK;
+	good &= curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, receive) == CURLE_OK;
 	return good;
 }
 
@@ -74,13 +82,29 @@ static int judge(CURLcode code, long status, const char *place, struct err *err)
 	return err_set(err, kind, "%s: answers with status %ld", place, status);
 }
 
-static int send_all(CURL *c, const char *place, struct err *err)
+static int send_once(CURL *c, struct buf *answer, const char *place, long *status, struct err *err)
+{
+	struct receiving r = { .body = answer };
+	*status = 0;
+	if (answer)
+		buf_clear(answer);
+	if (curl_easy_setopt(c, CURLOPT_WRITEDATA, &r) != CURLE_OK)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	CURLcode code = curl_easy_perform(c);
+	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, status);
+	if (r.failed.code == ERR_NONE)
+		return judge(code, *status, place, err);
+	*err = r.failed;
+	return err->code == ERR_LIMIT ? err_set(err, ERR_LIMIT, "%s: the answer is longer than %zu bytes",
+	                                        place, answer->max)
+	                              : (int)err->code;
+}
+
+static int send_all(CURL *c, struct buf *answer, const char *place, struct err *err)
 {
 	for (int tries = 1;; tries++) {
-		long status = 0;
-		CURLcode code = curl_easy_perform(c);
-		curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
-		int rc = judge(code, status, place, err);
+		long status;
+		int rc = send_once(c, answer, place, &status, err);
 		bool passing = rc == ERR_UNREACHABLE && (status == 0 || status == 429 || status >= 500);
 		if (!passing || tries == TRIES)
 			return rc;
@@ -95,7 +119,7 @@ int post_send(const struct post *p, struct err *err)
 	snprintf(type, sizeof type, "Content-Type: %s", p->type);
 	struct curl_slist *headers = curl_slist_append(NULL, type);
 	CURL *c = headers ? curl_easy_init() : NULL;
-	int rc = c && set_up(c, p, headers) ? send_all(c, place, err)
+	int rc = c && set_up(c, p, headers) ? send_all(c, p->answer, place, err)
 	                                    : err_set(err, ERR_NOMEM, "out of memory");
 	curl_easy_cleanup(c);
 	curl_slist_free_all(headers);

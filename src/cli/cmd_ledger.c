@@ -23,7 +23,7 @@ enum { SINCE, KEY, AGAINST, SNAPSHOT };
 
 static const struct option_spec options[] = {
 	[SINCE] = { "since", 0, "T", "show: yesterday, today, 7d, 2026-11-22, 2026-11-22T02:15" },
-	[KEY] = { "key", 0, "KEY", "show, proof: the ledger of this key (its name, or its id's beginning)" },
+	[KEY] = { "key", 0, "KEY", "the ledger of this key (its name, or its id's beginning)" },
 	[AGAINST] = { "against", 0, "FILE", "verify: a checkpoint that was kept elsewhere" },
 	[SNAPSHOT] = { "snapshot", 0, "STORE@N", "proof: of the entry that tells of this snapshot" },
 	{ 0 },
@@ -199,6 +199,17 @@ static int parse_index(const char *text, uint64_t *out, struct err *err)
 	return err_set(err, ERR_INVALID, "ledger proof: '%.60s' is no entry's number", text);
 }
 
+/* --key, or this machine's. */
+static int choose_key(struct cli *cli, uint8_t key[16], struct err *err)
+{
+	const struct options *o = &cli->options;
+	const char *name = o->own[KEY] ? o->own[KEY] : vault_machine(cli->vault);
+	if (!name)
+		return err_set(err, ERR_INVALID, "ledger %.20s: from whose ledger? Give --key KEY",
+		               o->operands[0]);
+	return ledger_find_key(cli->vault, name, key, err);
+}
+
 static int find_entry(struct cli *cli, uint8_t key[16], uint64_t *index, struct err *err)
 {
 	const struct options *o = &cli->options;
@@ -208,11 +219,7 @@ static int find_entry(struct cli *cli, uint8_t key[16], uint64_t *index, struct 
 		err_set(err, ERR_INVALID, "ledger proof: of one entry: its number, or --snapshot STORE@N");
 		return err_hint(err, "'holdfast ledger show' lists entries");
 	}
-	const char *name = o->own[KEY] ? o->own[KEY] : vault_machine(cli->vault);
-	if (!name)
-		return err_set(err, ERR_INVALID, "ledger proof: from whose ledger? Give --key KEY");
-	return parse_index(o->operands[1], index, err) == 0 ? ledger_find_key(cli->vault, name, key, err)
-	                                                    : err->code;
+	return parse_index(o->operands[1], index, err) == 0 ? choose_key(cli, key, err) : (int)err->code;
 }
 
 static int run_proof(struct cli *cli, struct err *err)
@@ -246,6 +253,40 @@ static int run_export(struct cli *cli, struct err *err)
 	return EXIT_DONE;
 }
 
+/* ---- timestamp ---- */
+
+static int tell_stamp(const struct cli *cli, const char *dir, const struct ledger_stamp *s, struct err *err)
+{
+	char when[TEXT_MAX], safe[4 * 1200];
+	if (cli->options.json)
+		return output_json(json_pack("{s:o, s:I, s:I}", "folder", output_json_text(dir), "entries",
+		                             (json_int_t)s->entries, "time", (json_int_t)s->time_s), err);
+	if (!cli->options.quiet)
+		printf("%s: a checkpoint of %" PRIu64 " entr%s, seen %s; verify with: cd %s &&\n"
+		       "openssl ts -verify -data checkpoint -in checkpoint.tsr -CAfile tsa-ca.pem\n",
+		       text_escape(safe, sizeof safe, dir), s->entries, s->entries == 1 ? "y" : "ies",
+		       text_time(when, (int64_t)s->time_s), safe);
+	return EXIT_DONE;
+}
+
+static int run_timestamp(struct cli *cli, struct err *err)
+{
+	uint8_t key[16];
+	struct ledger_stamp s;
+	const char *dir = cli->options.operands[1];
+	if (cli_open(cli, err) != 0)
+		return err->code;
+	const char *tsa = cli_place_value(cli, "tsa"), *ca = cli_place_value(cli, "tsa-ca");
+	if (!tsa || !ca) {
+		err_set(err, ERR_INVALID, "ledger timestamp: no timestamp authority is configured");
+		return err_hint(err, "set 'tsa' and 'tsa-ca' in [vault] (holdfast.conf(5))");
+	}
+	if (choose_key(cli, key, err) != 0 ||
+	    ledger_timestamp(cli->vault, key, tsa, ca, dir, &s, err) != 0)
+		return err->code;
+	return tell_stamp(cli, dir, &s, err);
+}
+
 /* ---- which ---- */
 
 static const struct {
@@ -258,6 +299,7 @@ static const struct {
 	{ "verify", 1, 1, run_verify },
 	{ "proof", 2, 1, run_proof },
 	{ "export", 2, 2, run_export },
+	{ "timestamp", 2, 2, run_timestamp },
 };
 
 static int run(struct cli *cli, struct err *err)
@@ -277,12 +319,14 @@ const struct command cmd_ledger = {
 	.name = "ledger",
 	.summary = "the signed record of everything that was done",
 	.usage = "show [--since T] [--key KEY] | verify [--against FILE] |\n"
-	         "                       proof N|--snapshot STORE@N [--key KEY] | export DIR",
+	         "                       proof N|--snapshot STORE@N [--key KEY] | export DIR |\n"
+	         "                       timestamp DIR [--key KEY]",
 	.about = "Every key of a vault signs what it does into a ledger that only grows. show lists it.\n"
 	         "verify reads all ledgers and holds them against each other, against what this machine saw\n"
 	         "last, against a checkpoint that was kept elsewhere, and against the snapshots and drills\n"
 	         "in the vault. proof prints a proof that one entry is in a ledger. export writes all of\n"
 	         "them into a new folder, with a script that verifies them with openssl and a shell.\n"
+	         "timestamp has the authority of the configuration (tsa) sign a checkpoint.\n"
 	         "No passphrase is needed. Exit status of verify 20: something is missing or changed, or a\n"
 	         "ledger was set back, cut or has two histories; 4: something is to be known.\n",
 	.options = options,

@@ -25,6 +25,8 @@ static const struct config_key {
 	{ "state", CONFIG_VAULT, VALUE_PATH },
 	{ "keys", CONFIG_VAULT, VALUE_PATH },
 	{ "passphrase-command", CONFIG_VAULT, VALUE_TEXT },
+	{ "tsa", CONFIG_VAULT, VALUE_WEB },
+	{ "tsa-ca", CONFIG_VAULT, VALUE_PATH },
 	{ "copy", CONFIG_VAULT, VALUE_COPY },
 	{ "ca-file", CONFIG_VAULT, VALUE_PATH },
 	{ "client-cert", CONFIG_VAULT, VALUE_PATH },

@@ -70,12 +70,23 @@ static int complete_assert(const struct config_section *s, struct err *err)
 	return 0;
 }
 
+/* What nobody could verify is not asked for. */
+static int complete_vault(const struct config_section *s, struct err *err)
+{
+	if (!config_entry_of(s, "url"))
+		return missing_key(s, "url", err);
+	if (!config_entry_of(s, "tsa") || config_entry_of(s, "tsa-ca"))
+		return 0;
+	missing_key(s, "tsa-ca", err);
+	return err_hint(err, "the file (PEM) with the certificates of the timestamp authority");
+}
+
 int config_complete(const struct config *c, struct err *err)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		const struct config_section *s = &c->sections[i];
-		if (s->kind == CONFIG_VAULT && !config_entry_of(s, "url"))
-			return missing_key(s, "url", err);
+		if (s->kind == CONFIG_VAULT && complete_vault(s, err) != 0)
+			return err->code;
 		if (s->kind == CONFIG_STORE &&
 		    (complete_store(s, err) != 0 || complete_times(c, s, err) != 0))
 			return err->code;

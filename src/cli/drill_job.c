@@ -291,6 +291,8 @@ static int set_options(struct cli *cli, struct drill_job *j, struct err *err)
 	o->reviewer = value(cli, j, "reviewer");
 	o->runbook = value(cli, j, "runbook");
 	o->policy = j->policy;
+	o->tsa = cli_place_value(cli, "tsa");
+	o->tsa_ca = o->tsa ? cli_place_value(cli, "tsa-ca") : NULL;
 	o->need_walls = o->need_walls || (value(cli, j, "isolation") && !number(cli, j, "isolation"));
 	o->memory_bytes = value(cli, j, "memory") ? number(cli, j, "memory") : DEFAULT_MEMORY;
 	o->disk_bytes = number(cli, j, "disk");

@@ -287,6 +287,8 @@ int drill_page_json(const struct drill_result *r, struct err *err)
 		json_object_set(j, "detail", p.detail);
 	if (j && r->evidence)
 		json_object_set_new(j, "evidence", output_json_text(r->evidence));
+	if (j && r->unstamped.code != ERR_NONE)
+		json_object_set_new(j, "unstamped", output_json_text(r->unstamped.msg));
 	return output_json(j, err);
 }
 

@@ -133,7 +133,8 @@ int drill_verb_keys(struct cli *cli, struct err *err)
 {
 	const char *dir = cli->options.operands[1];
 	char safe[1200];
-	if (cli_open(cli, err) != 0 || drill_write_keys(cli->vault, dir, err) != 0)
+	if (cli_open(cli, err) != 0 ||
+	    drill_write_keys(cli->vault, dir, cli_place_value(cli, "tsa-ca"), err) != 0)
 		return err->code;
 	if (!cli->options.quiet && !cli->options.json)
 		printf("%s: give this folder to the auditor once, by hand; then\n"

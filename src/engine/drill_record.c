@@ -24,8 +24,10 @@
 #include "crypto/sign.h"
 #include "engine/drilling.h"
 #include "engine/evidence.h"
+#include "engine/stamp.h"
 #include "format/detail.h"
 #include "format/names.h"
+#include "format/timestamp.h"
 #include "holdfast/ledger.h"
 #include "vault/ledger.h"
 #include "vault/storage.h"
@@ -165,7 +167,7 @@ static void fill_entry(const struct report *r, enum entry_kind kind, struct entr
 	plan_digest(r, e->plan);
 }
 
-static int finish_left(struct vault *v, const char *dir, struct err *err);
+static int finish_left(struct drilling *d, const char *dir, struct err *err);
 
 int drilling_plan_recorded(struct drilling *d, struct err *err)
 {
@@ -175,7 +177,7 @@ int drilling_plan_recorded(struct drilling *d, struct err *err)
 		d->result->unrecorded = *err;
 		return 0;
 	}
-	if (drills_dir(d->v, dir, err) != 0 || finish_left(d->v, dir, err) != 0 ||
+	if (drills_dir(d->v, dir, err) != 0 || finish_left(d, dir, err) != 0 ||
 	    count_attempts(d, err) != 0)
 		return err->code;
 	fill_entry(&d->report, ENTRY_DRILL_PLANNED, &entries[0]);
@@ -191,6 +193,8 @@ int drilling_plan_recorded(struct drilling *d, struct err *err)
 /* One drill whose report is made, and not yet recorded whole. */
 struct ending {
 	struct vault *v;
+	const struct drill_options *o;   /* of the drill that records it */
+	struct err *unstamped;
 	const char *dir;
 	char id[33];
 	struct report report;
@@ -246,18 +250,36 @@ static int seal_detail(const struct ending *e, struct buf *out, struct err *err)
 	                   e->detail_text->len, out, err);
 }
 
+/* An authority that is away does not change what the drill found: it is told, and that is all. */
+static void stamp(struct ending *e, struct evidence_inputs *in, struct buf *answer,
+                  struct buf *certificates)
+{
+	const struct stamp_authority authority = { e->o->tsa, e->o->tsa_ca };
+	if (!e->o->tsa)
+		return;
+	if (stamp_ask(&authority, in->checkpoint.bytes, in->checkpoint.len, answer, certificates,
+	              e->unstamped) != 0) {
+		err_wrap(e->unstamped, "drill %.12s", e->id);
+		return;
+	}
+	in->timestamp = (struct evidence_bytes){ answer->bytes, answer->len };
+	in->tsa_ca = (struct evidence_bytes){ certificates->bytes, certificates->len };
+}
+
 static int write_folder(struct ending *e, const char *folder, struct err *err)
 {
 	const struct keyfile *key = vault_keyfile(e->v);
 	uint8_t log_pk[SIGN_PUBLIC_BYTES];
 	AUTO(buf) detail = buf_new(DETAIL_MAX, err);
-	if (!detail || seal_detail(e, detail, err) != 0)
+	AUTO(buf) answer = detail ? buf_new(TIMESTAMP_MAX, err) : NULL;
+	AUTO(buf) certificates = answer ? buf_new(STAMP_CA_MAX, err) : NULL;
+	if (!certificates || seal_detail(e, detail, err) != 0)
 		return err->code;
 	const char *blank = memmem(e->proof, e->proof_len, "\n\n", 2);
 	if (!blank)
 		return err_set(err, ERR_CORRUPT, "drill %s: the ledger's proof has no checkpoint", e->id);
 	sign_public(log_pk, key->log_sk->bytes);
-	const struct evidence_inputs in = {
+	struct evidence_inputs in = {
 		.report = { e->report_text->bytes, e->report_text->len },
 		.detail = { detail->bytes, detail->len },
 		.entry = { e->entry.json, e->entry.json_len },
@@ -266,6 +288,7 @@ static int write_folder(struct ending *e, const char *folder, struct err *err)
 		.report_sk = key->report_sk->bytes,
 		.log_pk = log_pk,
 	};
+	stamp(e, &in, answer, certificates);
 	return evidence_write(folder, &in, err);
 }
 
@@ -308,18 +331,17 @@ static int record_end(struct ending *e, struct err *err)
 	    tell_end(e, err) != 0)
 		return err->code;
 	snprintf(folder, sizeof folder, "%.4000s/%s", e->dir, e->id);
-	int rc = write_folder(e, folder, err);
-	if (rc != 0 && rc != ERR_EXISTS)
-		return rc;
+	if (access(folder, F_OK) != 0 && write_folder(e, folder, err) != 0)
+		return err->code;
 	if (put_folder(e, folder, err) != 0)
 		return err->code;
 	snprintf(left, sizeof left, "%.4000s/%s.report", e->dir, e->id);
 	return unlink(left) == 0 || errno == ENOENT ? 0 : err_sys(err, "%s", left);
 }
 
-static int end_one(struct vault *v, const char *dir, const char *id, struct err *err)
+static int end_one(struct drilling *d, const char *dir, const char *id, struct err *err)
 {
-	struct ending e = { .v = v, .dir = dir };
+	struct ending e = { .v = d->v, .o = d->o, .unstamped = &d->result->unstamped, .dir = dir };
 	snprintf(e.id, sizeof e.id, "%.32s", id);
 	e.report_text = buf_new(REPORT_MAX, err);
 	e.detail_text = buf_new(REPORT_MAX, err);
@@ -333,26 +355,26 @@ static int end_one(struct vault *v, const char *dir, const char *id, struct err 
 }
 
 /* The end may be in the ledger but for its last step: that comes first, else it would be told twice. */
-static int end_left(struct vault *v, const char *dir, const char *id, struct err *err)
+static int end_left(struct drilling *d, const char *dir, const char *id, struct err *err)
 {
-	return ledger_settle(v, err) != 0 ? err->code : end_one(v, dir, id, err);
+	return ledger_settle(d->v, err) != 0 ? err->code : end_one(d, dir, id, err);
 }
 
 /* Drills that were killed, or cut off from the vault, between their report and the end of this. */
-static int finish_left(struct vault *v, const char *dir, struct err *err)
+static int finish_left(struct drilling *d, const char *dir, struct err *err)
 {
 	int rc = 0;
-	DIR *d = opendir(dir);
-	if (!d)
+	DIR *list = opendir(dir);
+	if (!list)
 		return err_sys(err, "%.200s", dir);
-	for (struct dirent *e; rc == 0 && (e = readdir(d));) {
+	for (struct dirent *e; rc == 0 && (e = readdir(list));) {
 		uint8_t id[16];
 		char hex[33];
 		snprintf(hex, sizeof hex, "%.32s", e->d_name);
 		if (hex_decode(id, sizeof id, hex) && strcmp(e->d_name + 32, ".report") == 0)
-			rc = end_left(v, dir, hex, err);
+			rc = end_left(d, dir, hex, err);
 	}
-	closedir(d);
+	closedir(list);
 	return rc;
 }
 
@@ -374,7 +396,7 @@ int drilling_end_recorded(struct drilling *d, struct err *err)
 	    write_text(dir, r->id, ".report", r->report, err) != 0)
 		return err->code;
 	struct err why;
-	if (end_one(d->v, dir, r->id, &why) != 0) {
+	if (end_one(d, dir, r->id, &why) != 0) {
 		r->unrecorded = why;
 		err_hint(&r->unrecorded, "the next drill on this machine records it");
 		return 0;

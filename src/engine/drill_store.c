@@ -7,6 +7,7 @@
 #include "base/hex.h"
 #include "base/io.h"
 #include "engine/evidence.h"
+#include "engine/stamp.h"
 #include "format/detail.h"
 #include "format/names.h"
 #include "format/report.h"
@@ -146,14 +147,17 @@ int drill_fetch_evidence(struct vault *v, const char *id, const char *dir, struc
 	return evidence_folder_write(folder, dir, err);
 }
 
-int drill_write_keys(struct vault *v, const char *dir, struct err *err)
+int drill_write_keys(struct vault *v, const char *dir, const char *tsa_ca, struct err *err)
 {
 	const struct charter_key *self = vault_self(v);
 	if (!self) {
 		err_set(err, ERR_KEY, "this machine has no key of vault %s", vault_short_id(v));
 		return err_hint(err, "run it on the machine that drills");
 	}
-	struct evidence_keys keys = { .signers = { NULL, 0 } };
+	AUTO(buf) certificates = buf_new(STAMP_CA_MAX, err);
+	if (!certificates || (tsa_ca && io_read_file(tsa_ca, certificates, err) != 0))
+		return err->code;
+	struct evidence_keys keys = { .tsa_ca = { certificates->bytes, certificates->len } };
 	memcpy(keys.vault, vault_id(v), 16);
 	memcpy(keys.machine, self->id, 16);
 	memcpy(keys.report_pk, self->report, sizeof keys.report_pk);

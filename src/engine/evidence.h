@@ -29,7 +29,7 @@ struct evidence_inputs {
 	struct evidence_bytes proof;        /* tlog-proof of the entry; it holds this checkpoint */
 	struct evidence_bytes checkpoint;
 	/* optional */
-	struct evidence_bytes timestamp;    /* the answer to timestamp_query(SHA-256 of the checkpoint) */
+	struct evidence_bytes timestamp;    /* an authority's answer: of the checkpoint */
 	struct evidence_bytes tsa_ca;       /* with a timestamp: certificates in PEM */
 	struct evidence_bytes approval;     /* approval.sig, as ssh-keygen -Y sign wrote it */
 	struct evidence_bytes signers;      /* with an approval: allowed_signers */

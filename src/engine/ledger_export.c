@@ -11,10 +11,13 @@
 #include "base/hex.h"
 #include "base/io.h"
 #include "engine/ledger_read.h"
+#include "engine/stamp.h"
 #include "format/base64.h"
 #include "format/tiles.h"
+#include "format/timestamp.h"
 #include "holdfast/err.h"
 #include "holdfast/ledger.h"
+#include "vault/tlog.h"
 #include "vault/vault.h"
 
 enum { OUT_MAX = 1 << 20 };
@@ -149,4 +152,44 @@ int ledger_export(struct vault *v, const char *dir, uint64_t *logs, uint64_t *en
 		return err->code;
 	return io_write_file(path, holdfast_complete_sh,
 	                     (size_t)(holdfast_complete_sh_end - holdfast_complete_sh), 0755, err);
+}
+
+/* ---- a checkpoint with a timestamp ---- */
+
+struct stamped {
+	struct buf *checkpoint, *answer, *certificates;
+};
+
+static int write_stamped(const char *dir, const struct stamped *s, struct err *err)
+{
+	const struct { const char *name; const struct buf *bytes; } files[] = {
+		{ "checkpoint", s->checkpoint }, { "tsa-ca.pem", s->certificates },
+		{ "checkpoint.tsr", s->answer },
+	};
+	char path[PATH_MAX];
+	if (make_dir(dir, err) != 0)
+		return err->code;
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+		if (join(path, dir, files[i].name, err) != 0 ||
+		    io_write_file(path, files[i].bytes->bytes, files[i].bytes->len, 0644, err) != 0)
+			return err->code;
+	return 0;
+}
+
+int ledger_timestamp(struct vault *v, const uint8_t key[16], const char *tsa, const char *tsa_ca,
+                     const char *dir, struct ledger_stamp *out, struct err *err)
+{
+	const struct stamp_authority authority = { tsa, tsa_ca };
+	struct note note;
+	struct timestamp t;
+	AUTO(buf) checkpoint = buf_new(NOTE_MAX, err);
+	AUTO(buf) answer = checkpoint ? buf_new(TIMESTAMP_MAX, err) : NULL;
+	AUTO(buf) certificates = answer ? buf_new(STAMP_CA_MAX, err) : NULL;
+	const struct stamped s = { checkpoint, answer, certificates };
+	if (!certificates || tlog_checkpoint(v, key, &note, checkpoint, err) != 0 ||
+	    stamp_ask(&authority, checkpoint->bytes, checkpoint->len, answer, certificates, err) != 0 ||
+	    timestamp_decode(&t, answer->bytes, answer->len, err) != 0 || write_stamped(dir, &s, err) != 0)
+		return err->code;
+	*out = (struct ledger_stamp){ .entries = note.size, .time_s = t.time_s };
+	return 0;
 }

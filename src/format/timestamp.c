@@ -8,7 +8,7 @@
 #include "holdfast/err.h"
 
 enum tag {
-	INTEGER = 0x02, OCTETS = 0x04, NULL_VALUE = 0x05, OID = 0x06, TIME = 0x18,
+	BOOLEAN = 0x01, INTEGER = 0x02, OCTETS = 0x04, NULL_VALUE = 0x05, OID = 0x06, TIME = 0x18,
 	SEQUENCE = 0x30, SET = 0x31, EXPLICIT_0 = 0xa0,
 };
 
@@ -17,14 +17,19 @@ static const uint8_t signed_data_oid[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0
 static const uint8_t tst_info_oid[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
 	                                0x01, 0x09, 0x10, 0x01, 0x04 };
 
-void timestamp_query(uint8_t out[TIMESTAMP_QUERY_BYTES], const uint8_t sha256[32])
+void timestamp_query(uint8_t out[TIMESTAMP_QUERY_BYTES], const uint8_t sha256[32],
+                     uint8_t nonce[TIMESTAMP_NONCE_BYTES])
 {
-	static const uint8_t head[] = { 0x30, 0x39, 0x02, 0x01, 0x01, 0x30, 0x31, 0x30, 0x0d, 0x06, 0x09,
+	static const uint8_t head[] = { 0x30, 0x43, 0x02, 0x01, 0x01, 0x30, 0x31, 0x30, 0x0d, 0x06, 0x09,
 		                        0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00,
 		                        0x04, 0x20 };
 	static const uint8_t certificates_wanted[] = { 0x01, 0x01, 0xff };
+	nonce[0] = (uint8_t)((nonce[0] & 0x7f) | 0x40);
 	uint8_t *p = wire_put_bytes(out, head, sizeof head);
 	p = wire_put_bytes(p, sha256, 32);
+	*p++ = INTEGER;
+	*p++ = TIMESTAMP_NONCE_BYTES;
+	p = wire_put_bytes(p, nonce, TIMESTAMP_NONCE_BYTES);
 	wire_put_bytes(p, certificates_wanted, sizeof certificates_wanted);
 }
 
@@ -113,6 +118,21 @@ static bool parse_time(struct wire *info, uint64_t *out)
 	return t > 0;
 }
 
+/* accuracy, ordering and nonce may stand behind the time, in this order */
+static void parse_nonce(struct wire *info, uint8_t nonce[TIMESTAMP_NONCE_BYTES])
+{
+	memset(nonce, 0, TIMESTAMP_NONCE_BYTES);
+	if (der_next_is(info, SEQUENCE))
+		der_enter(info, SEQUENCE);
+	if (der_next_is(info, BOOLEAN))
+		der_enter(info, BOOLEAN);
+	if (!der_next_is(info, INTEGER))
+		return;
+	struct wire number = der_enter(info, INTEGER);
+	if (wire_left(&number) == TIMESTAMP_NONCE_BYTES)
+		wire_copy(&number, nonce, TIMESTAMP_NONCE_BYTES);
+}
+
 static bool parse_info(struct timestamp *t, struct wire w)
 {
 	static const uint8_t version[] = { 1 };
@@ -122,7 +142,10 @@ static bool parse_info(struct timestamp *t, struct wire w)
 	der_enter(&info, OID);                       /* the authority's policy */
 	bool ok = parse_imprint(&info, t->sha256);
 	der_enter(&info, INTEGER);                   /* its serial number */
-	return ok && wire_ok(&info) && parse_time(&info, &t->time_s);
+	if (!ok || !wire_ok(&info) || !parse_time(&info, &t->time_s))
+		return false;
+	parse_nonce(&info, t->nonce);
+	return wire_ok(&info);
 }
 
 /* ContentInfo > SignedData > encapContentInfo > TSTInfo */

@@ -72,9 +72,9 @@ static inline int sample_log(struct sample_evidence *s, struct err *err)
 /* A reviewer whose key may sign from February to April, and an authority's stamp. */
 static inline int sample_others(struct sample_evidence *s)
 {
-	uint8_t hash[32], query[TIMESTAMP_QUERY_BYTES];
+	uint8_t hash[32], query[TIMESTAMP_QUERY_BYTES], nonce[TIMESTAMP_NONCE_BYTES] = { 7 };
 	sha256(hash, s->checkpoint->bytes, s->checkpoint->len);
-	timestamp_query(query, hash);
+	timestamp_query(query, hash, nonce);
 	if (!shell_put(s->dir, "report.json", s->report_json->bytes, s->report_json->len) ||
 	    !shell_put(s->dir, "q.tsq", query, sizeof query) || tsa_make(s->dir) != 0 ||
 	    tsa_stamp(s->dir, "q.tsq", "checkpoint.tsr") != 0 ||

@@ -502,9 +502,9 @@ static void an_approval_outside_its_keys_time_is_refused(void **state)
 static void a_stamp_that_is_none_is_found(void **state)
 {
 	struct err err;
-	uint8_t hash[32] = { 1 }, query[TIMESTAMP_QUERY_BYTES];
+	uint8_t hash[32] = { 1 }, query[TIMESTAMP_QUERY_BYTES], nonce[TIMESTAMP_NONCE_BYTES] = { 2 };
 	(void)state;
-	timestamp_query(query, hash);
+	timestamp_query(query, hash, nonce);
 	assert_true(shell_put(lab.s.dir, "x.tsq", query, sizeof query));
 	assert_int_equal(tsa_stamp(lab.s.dir, "x.tsq", "x.tsr"), 0);
 	AUTO(buf) b = buf_new(TIMESTAMP_MAX, &err);

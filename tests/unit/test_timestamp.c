@@ -15,6 +15,7 @@
 #include "tsa.h"
 
 static char dir[SCRATCH_MAX];
+static uint8_t nonce[TIMESTAMP_NONCE_BYTES] = { 0xff, 2, 3, 4, 5, 6, 7, 8 };
 
 static int set_up(void **state)
 {
@@ -23,7 +24,7 @@ static int set_up(void **state)
 	if (!scratch_make(dir) || tsa_make(dir) != 0)
 		return -1;
 	sha256(hash, "stamped", 7);
-	timestamp_query(query, hash);
+	timestamp_query(query, hash, nonce);
 	return shell_put(dir, "data", "stamped", 7) && shell_put(dir, "our.tsq", query, sizeof query)
 	     ? tsa_stamp(dir, "our.tsq", "data.tsr") : -1;
 }
@@ -43,11 +44,50 @@ static struct buf *get(const char *name)
 	return b;
 }
 
-static void the_query_is_the_one_that_openssl_makes(void **state)
+static void the_query_is_one_that_openssl_makes(void **state)
 {
 	(void)state;
-	assert_int_equal(shell(dir, "openssl ts -query -data data -sha256 -cert -no_nonce -out o.tsq && "
-	                            "cmp o.tsq our.tsq"), 0);
+	/* the same but for its nonce and for the lengths around it */
+	assert_int_equal(shell(dir, "openssl ts -query -data data -sha256 -cert -out o.tsq && "
+	                            "for f in o our; do openssl ts -query -in $f.tsq -text | "
+	                            "grep -v ^Nonce: >$f.txt; done; cmp o.txt our.txt && "
+	                            "openssl ts -query -in our.tsq -text | "
+	                            "grep -qx 'Nonce: 0x7F02030405060708'"), 0);
+}
+
+static void an_answer_repeats_the_nonce_and_openssl_agrees(void **state)
+{
+	struct timestamp t;
+	struct err err;
+	(void)state;
+	AUTO(buf) b = get("data.tsr");
+	assert_int_equal(timestamp_decode(&t, b->bytes, b->len, &err), 0);
+	assert_memory_equal(t.nonce, nonce, sizeof nonce);
+	assert_int_equal(shell(dir, "openssl ts -verify -queryfile our.tsq -in data.tsr "
+	                            "-CAfile tsa-ca.pem"), 0);
+	/* with all that may stand before and behind it */
+	assert_int_equal(shell(dir, "sed -e 's/^ordering.*/ordering = yes/' "
+	                            "-e 's/^tsa_name.*/tsa_name = yes/' "
+	                            "-e 's/^serial/accuracy = secs:1, millisecs:500\\n&/' "
+	                            "tsa.cnf >full.cnf && "
+	                            "openssl ts -reply -config full.cnf -queryfile our.tsq -out full.tsr && "
+	                            "openssl ts -reply -in full.tsr -text | grep -q 'Ordering: yes'"), 0);
+	AUTO(buf) full = get("full.tsr");
+	assert_int_equal(timestamp_decode(&t, full->bytes, full->len, &err), 0);
+	assert_memory_equal(t.nonce, nonce, sizeof nonce);
+}
+
+static void an_answer_without_a_nonce_has_none(void **state)
+{
+	static const uint8_t none[TIMESTAMP_NONCE_BYTES] = { 0 };
+	struct timestamp t;
+	struct err err;
+	(void)state;
+	assert_int_equal(shell(dir, "openssl ts -query -data data -sha256 -cert -no_nonce -out no.tsq"), 0);
+	assert_int_equal(tsa_stamp(dir, "no.tsq", "no.tsr"), 0);
+	AUTO(buf) b = get("no.tsr");
+	assert_int_equal(timestamp_decode(&t, b->bytes, b->len, &err), 0);
+	assert_memory_equal(t.nonce, none, sizeof none);
 }
 
 static void an_answer_says_what_was_stamped_and_when(void **state)
@@ -147,7 +187,9 @@ static void a_length_in_a_longer_form_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_query_is_the_one_that_openssl_makes),
+		cmocka_unit_test(the_query_is_one_that_openssl_makes),
+		cmocka_unit_test(an_answer_repeats_the_nonce_and_openssl_agrees),
+		cmocka_unit_test(an_answer_without_a_nonce_has_none),
 		cmocka_unit_test(an_answer_says_what_was_stamped_and_when),
 		cmocka_unit_test(a_refusal_is_told_apart),
 		cmocka_unit_test(another_hash_than_sha256_is_refused),
