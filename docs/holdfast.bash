@@ -35,7 +35,7 @@ _holdfast_options()
 	check) echo "$common --read-data --read-data-subset --as-of" ;;
 	copy) echo "$common --to --as-of --dry-run" ;;
 	log) echo "$common --since --run" ;;
-	ledger) echo "$common --since --key --against --snapshot --as-of" ;;
+	ledger) echo "$common --since --key --against --cosigner --snapshot --signer --name --as-of" ;;
 	run) echo "$common --dry-run" ;;
 	schedule) echo "$common --cron --user --delay --root --force --dry-run" ;;
 	status) echo "$common --prometheus" ;;
@@ -65,7 +65,7 @@ _holdfast()
 		return
 	fi
 	case $prev in
-	-c | --config | --passphrase-file | --prometheus | --mask)
+	-c | --config | --passphrase-file | --prometheus | --mask | --against | --cosigner | --signer)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
@@ -105,7 +105,7 @@ _holdfast()
 	elif [[ $command == vault ]]; then
 		mapfile -t COMPREPLY < <(compgen -W 'test' -- "$cur")
 	elif [[ $command == ledger && $prev == ledger ]]; then
-		mapfile -t COMPREPLY < <(compgen -W 'show verify proof export timestamp' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'show verify proof export timestamp cosign' -- "$cur")
 	elif [[ $command == ledger ]]; then
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 	elif [[ $command == drill && $prev == drill ]]; then

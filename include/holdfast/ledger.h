@@ -22,17 +22,25 @@ enum ledger_severity {
 };
 typedef void ledger_problem(void *arg, enum ledger_severity severity, const struct err *problem);
 
+/* The newest checkpoint of a key's log, when nothing was to be said of that log. */
+typedef int ledger_sound(void *arg, const uint8_t key[16], const void *checkpoint, size_t len,
+                         struct err *err);
+
 struct ledger_verify_options {
 	const void *against;          /* a checkpoint that was kept elsewhere, or NULL */
 	size_t against_len;
+	const char *cosigner;         /* a witness (NAME+ID+KEY) who must have cosigned it, or NULL */
 	ledger_problem *problem;
 	void *arg;
+	ledger_sound *sound;          /* may be NULL */
+	void *sound_arg;
 	const struct progress *progress;
 };
 
 struct ledger_verify_result {
 	uint64_t logs, entries, snapshots, drills;   /* that were looked at */
 	uint64_t notes, damages, forks;
+	uint64_t cosigned_s;          /* when `cosigner` saw `against`; 0: none was asked for */
 };
 
 /*
@@ -41,10 +49,32 @@ struct ledger_verify_result {
  * every snapshot and drill in the vault against the logs, and the other way round; and the charter
  * against the entries of those who enrolled and granted: it must begin with what they name. Sound logs are
  * remembered as seen. Returns 0 when that could be done, also when problems were found; ERR_INVALID
- * (`against` is no checkpoint of this vault), storage errors.
+ * (`against` is no checkpoint of this vault, or not cosigned by `cosigner`), storage errors.
  */
 int ledger_verify(struct vault *v, const struct ledger_verify_options *options,
                   struct ledger_verify_result *result, struct err *err);
+
+/*
+ * Be a witness: verify as above, and cosign the newest checkpoint of a key (C2SP cosignature/v1), whose log
+ * has been found to have grown from `against`. Nothing is put into the vault. `pem` is an Ed25519 key of
+ * `openssl genpkey`, used for nothing else; `name` says whose. Where problems were found nothing is
+ * cosigned, and out->checkpoint is NULL. ERR_INVALID (name, pem), ERR_ABSENT (the key has no ledger), and
+ * as above.
+ */
+struct ledger_witness {
+	const char *name;
+	const void *pem;
+	size_t pem_len;
+	uint64_t time_s;
+};
+struct ledger_cosigned {
+	char *checkpoint;             /* malloc'ed: free it */
+	size_t len;
+	char witness[200];            /* the public key: what `cosigner` takes */
+};
+int ledger_cosign(struct vault *v, const struct ledger_verify_options *options, const uint8_t key[16],
+                  const struct ledger_witness *who, struct ledger_verify_result *result,
+                  struct ledger_cosigned *out, struct err *err);
 
 /*
  * Write into this machine's log that it enrolled a machine, or granted it stores (keys: how many it sealed

@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/io.h"
@@ -19,17 +21,20 @@
 #include "holdfast/err.h"
 #include "holdfast/ledger.h"
 
-enum { SINCE, KEY, AGAINST, SNAPSHOT };
+enum { SINCE, KEY, AGAINST, SNAPSHOT, COSIGNER, SIGNER, NAME };
 
 static const struct option_spec options[] = {
 	[SINCE] = { "since", 0, "T", "show: yesterday, today, 7d, 2026-11-22, 2026-11-22T02:15" },
 	[KEY] = { "key", 0, "KEY", "the ledger of this key (its name, or its id's beginning)" },
 	[AGAINST] = { "against", 0, "FILE", "verify: a checkpoint that was kept elsewhere" },
 	[SNAPSHOT] = { "snapshot", 0, "STORE@N", "proof: of the entry that tells of this snapshot" },
+	[COSIGNER] = { "cosigner", 0, "KEY", "verify: who must have cosigned that; a key or its file" },
+	[SIGNER] = { "signer", 0, "FILE", "cosign: your key (openssl genpkey -algorithm ed25519)" },
+	[NAME] = { "name", 0, "NAME", "cosign: who you are, such as auditor.example/2026" },
 	{ 0 },
 };
 
-enum { CHECKPOINT_MAX = 64 << 10 };
+enum { CHECKPOINT_MAX = 64 << 10, KEY_MAX = 4096 };
 
 /* ---- show ---- */
 
@@ -129,16 +134,25 @@ static void on_problem(void *arg, enum ledger_severity severity, const struct er
 		output_json(j, &ignored);
 }
 
+static void tell_cosigned(const struct ledger_verify_result *r)
+{
+	char when[TEXT_MAX];
+	if (r->cosigned_s)
+		printf("; what it was held against was seen by the cosigner %s",
+		       text_time(when, (int64_t)r->cosigned_s));
+}
+
 static int tell_result(const struct cli *cli, const struct ledger_verify_result *r, struct err *err)
 {
 	uint64_t problems = r->damages + r->forks;
 	if (cli->options.json)
-		return output_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "logs",
+		return output_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "logs",
 		                             (json_int_t)r->logs, "entries", (json_int_t)r->entries,
 		                             "snapshots", (json_int_t)r->snapshots, "drills",
 		                             (json_int_t)r->drills, "notes", (json_int_t)r->notes,
 		                             "damages", (json_int_t)r->damages, "forks",
-		                             (json_int_t)r->forks), err);
+		                             (json_int_t)r->forks, "cosigned",
+		                             (json_int_t)r->cosigned_s), err);
 	if (cli->options.quiet && problems == 0 && r->notes == 0)
 		return 0;
 	if (problems)
@@ -146,25 +160,44 @@ static int tell_result(const struct cli *cli, const struct ledger_verify_result 
 	else
 		printf("no problems");
 	printf(" found in %" PRIu64 " ledger%s, %" PRIu64 " entr%s; %" PRIu64 " snapshot%s and %" PRIu64
-	       " drill%s compared\n", r->logs, r->logs == 1 ? "" : "s", r->entries,
+	       " drill%s compared", r->logs, r->logs == 1 ? "" : "s", r->entries,
 	       r->entries == 1 ? "y" : "ies", r->snapshots, r->snapshots == 1 ? "" : "s", r->drills,
 	       r->drills == 1 ? "" : "s");
+	tell_cosigned(r);
+	putchar('\n');
 	return 0;
+}
+
+/* What --against and --cosigner say; the buffers are the caller's. */
+static int read_options(struct cli *cli, struct buf *against, struct buf *cosigner,
+                        struct ledger_verify_options *how, struct err *err)
+{
+	const char *file = cli->options.own[AGAINST], *key = cli->options.own[COSIGNER];
+	*how = (struct ledger_verify_options){ .problem = on_problem, .arg = cli,
+		                               .progress = cli_progress(cli) };
+	if (key && !file)
+		return err_set(err, ERR_INVALID, "ledger: --cosigner needs --against");
+	if (file && io_read_file(file, against, err) != 0)
+		return err->code;
+	if (key && access(key, F_OK) == 0 && io_read_file(key, cosigner, err) != 0)
+		return err->code;
+	if (file) {
+		how->against = against->bytes ? against->bytes : (const uint8_t *)"";
+		how->against_len = against->len;
+	}
+	how->cosigner = key && cosigner->len > 0 ? buf_text(cosigner, err) : key;
+	return key && !how->cosigner ? err->code : 0;
 }
 
 static int run_verify(struct cli *cli, struct err *err)
 {
 	const char *file = cli->options.own[AGAINST];
 	AUTO(buf) against = buf_new(CHECKPOINT_MAX, err);
-	struct ledger_verify_options how = { .problem = on_problem, .arg = cli,
-	                                     .progress = cli_progress(cli) };
+	AUTO(buf) cosigner = against ? buf_new(KEY_MAX, err) : NULL;
+	struct ledger_verify_options how;
 	struct ledger_verify_result r;
-	if (!against || (file && io_read_file(file, against, err) != 0) || cli_open(cli, err) != 0)
+	if (!cosigner || read_options(cli, against, cosigner, &how, err) != 0 || cli_open(cli, err) != 0)
 		return err->code;
-	if (file) {
-		how.against = against->bytes ? against->bytes : (const uint8_t *)"";
-		how.against_len = against->len;
-	}
 	int rc = ledger_verify(cli->vault, &how, &r, err);
 	live_clear();
 	if (rc != 0)
@@ -253,6 +286,73 @@ static int run_export(struct cli *cli, struct err *err)
 	return EXIT_DONE;
 }
 
+/* ---- cosign ---- */
+
+static int read_signer(const char *path, struct buf *out, struct err *err)
+{
+	struct stat st;
+	if (io_read_file(path, out, err) != 0)
+		return err->code;
+	if (stat(path, &st) != 0)
+		return err_sys(err, "%s", path);
+	if (!(st.st_mode & (S_IRWXG | S_IRWXO)))
+		return 0;
+	err_set(err, ERR_DENIED, "%s: others can read this key", path);
+	return err_hint(err, "chmod 600 '%s'", path);
+}
+
+static int write_cosigned(struct cli *cli, const char *path, const struct ledger_cosigned *c, struct err *err)
+{
+	char safe[4 * 1200];
+	if (io_write_file(path, c->checkpoint, c->len, 0644, err) != 0)
+		return err->code;
+	if (cli->options.json)
+		return output_json(json_pack("{s:o, s:s}", "file", output_json_text(path), "cosigner",
+		                             c->witness), err);
+	if (!cli->options.quiet)
+		printf("%s: cosigned; verify with: holdfast ledger verify --against %s --cosigner '%s'\n",
+		       text_escape(safe, sizeof safe, path), safe, c->witness);
+	return EXIT_DONE;
+}
+
+static int check_cosign(const struct options *o, struct err *err)
+{
+	if (!o->own[SIGNER] || !o->own[NAME]) {
+		err_set(err, ERR_INVALID, "ledger cosign: --signer and --name say with which key, and whose");
+		return err_hint(err, "openssl genpkey -algorithm ed25519 -out cosign.pem makes a key");
+	}
+	if (access(o->operands[1], F_OK) != 0)
+		return 0;
+	err_set(err, ERR_EXISTS, "%s: exists", o->operands[1]);
+	return err_hint(err, "each cosigned checkpoint is kept in a file of its own");
+}
+
+static int run_cosign(struct cli *cli, struct err *err)
+{
+	const struct options *o = &cli->options;
+	AUTO(buf) against = buf_new(CHECKPOINT_MAX, err);
+	AUTO(buf) cosigner = against ? buf_new(KEY_MAX, err) : NULL;
+	AUTO(buf) pem = cosigner ? buf_new(KEY_MAX, err) : NULL;
+	struct ledger_verify_options how;
+	struct ledger_verify_result r;
+	struct ledger_cosigned c;
+	uint8_t key[16];
+	if (!pem || check_cosign(o, err) != 0 || read_options(cli, against, cosigner, &how, err) != 0 ||
+	    read_signer(o->own[SIGNER], pem, err) != 0 || cli_open(cli, err) != 0 ||
+	    choose_key(cli, key, err) != 0)
+		return err->code;
+	const struct ledger_witness who = { o->own[NAME], pem->bytes, pem->len, (uint64_t)time(NULL) };
+	int rc = ledger_cosign(cli->vault, &how, key, &who, &r, &c, err);
+	live_clear();
+	if (rc != 0)
+		return err_wrap(err, "ledger cosign");
+	if (!c.checkpoint)
+		return tell_result(cli, &r, err) == 0 ? EXIT_DAMAGE : (int)err->code;
+	rc = write_cosigned(cli, o->operands[1], &c, err);
+	free(c.checkpoint);
+	return rc;
+}
+
 /* ---- timestamp ---- */
 
 static int tell_stamp(const struct cli *cli, const char *dir, const struct ledger_stamp *s, struct err *err)
@@ -300,6 +400,7 @@ static const struct {
 	{ "proof", 2, 1, run_proof },
 	{ "export", 2, 2, run_export },
 	{ "timestamp", 2, 2, run_timestamp },
+	{ "cosign", 2, 2, run_cosign },
 };
 
 static int run(struct cli *cli, struct err *err)
@@ -318,15 +419,17 @@ static int run(struct cli *cli, struct err *err)
 const struct command cmd_ledger = {
 	.name = "ledger",
 	.summary = "the signed record of everything that was done",
-	.usage = "show [--since T] [--key KEY] | verify [--against FILE] |\n"
+	.usage = "show [--since T] [--key KEY] | verify [--against FILE [--cosigner KEY]] |\n"
 	         "                       proof N|--snapshot STORE@N [--key KEY] | export DIR |\n"
-	         "                       timestamp DIR [--key KEY]",
+	         "                       timestamp DIR [--key KEY] |\n"
+	         "                       cosign FILE --signer FILE --name NAME [--key KEY] [--against FILE]",
 	.about = "Every key of a vault signs what it does into a ledger that only grows. show lists it.\n"
 	         "verify reads all ledgers and holds them against each other, against what this machine saw\n"
 	         "last, against a checkpoint that was kept elsewhere, and against the snapshots and drills\n"
 	         "in the vault. proof prints a proof that one entry is in a ledger. export writes all of\n"
 	         "them into a new folder, with a script that verifies them with openssl and a shell.\n"
-	         "timestamp has the authority of the configuration (tsa) sign a checkpoint.\n"
+	         "timestamp has the authority of the configuration (tsa) sign a checkpoint. cosign is for\n"
+	         "an auditor: it verifies, and signs what the ledger was with a key of your own.\n"
 	         "No passphrase is needed. Exit status of verify 20: something is missing or changed, or a\n"
 	         "ledger was set back, cut or has two histories; 4: something is to be known.\n",
 	.options = options,

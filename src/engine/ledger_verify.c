@@ -262,6 +262,18 @@ static struct log *log_of(const struct verifying *y, struct note *n, struct err 
 	return NULL;
 }
 
+static int verify_cosigner(struct verifying *y, const struct note *n, struct err *err)
+{
+	const struct ledger_verify_options *o = y->options;
+	struct note_witness w;
+	if (!o->cosigner)
+		return 0;
+	if (note_witness_decode(&w, o->cosigner, strlen(o->cosigner), err) != 0)
+		return err->code;
+	return note_verify_cosigned(n, o->against, o->against_len, w.name, w.pk, &y->result->cosigned_s,
+	                            err);
+}
+
 static int compare_with_kept(struct verifying *y, struct err *err)
 {
 	struct note n;
@@ -269,7 +281,8 @@ static int compare_with_kept(struct verifying *y, struct err *err)
 		return 0;
 	struct log *l = log_of(y, &n, err);
 	if (!l || tlog_verify_checkpoint(y->vault, l->key->id, y->options->against,
-	                                 y->options->against_len, &n, err) != 0) {
+	                                 y->options->against_len, &n, err) != 0 ||
+	    verify_cosigner(y, &n, err) != 0) {
 		err->code = ERR_INVALID;
 		return err_wrap(err, "the checkpoint to compare with");
 	}
@@ -281,8 +294,11 @@ static int compare_with_kept(struct verifying *y, struct err *err)
 /* Nothing was to be said of it: from now on it may only grow from here. */
 static int remember(struct verifying *y, const struct log *l, struct err *err)
 {
+	const struct ledger_verify_options *o = y->options;
 	if (!l->fine || !l->tree || !l->tree->sound)
 		return 0;
+	if (o->sound && o->sound(o->sound_arg, l->key->id, l->bytes->bytes, l->bytes->len, err) != 0)
+		return err->code;
 	return tlog_remember(y->vault, l->key->id, l->bytes->bytes, l->bytes->len, err);
 }
 

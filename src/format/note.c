@@ -22,6 +22,7 @@ enum {
 	SIGNATURE_BYTES = KEY_ID + SIGN_BYTES,
 	COSIGNATURE_BYTES = KEY_ID + 8 + SIGN_BYTES,
 	COSIGNED_MAX = NOTE_MAX + 64,
+	KEY_BYTES = 1 + SIGN_PUBLIC_BYTES,
 };
 
 static void key_id(uint8_t id[KEY_ID], const char *name, uint8_t type, const uint8_t *pk)
@@ -49,16 +50,52 @@ static bool is_name(const char *name)
 	return true;
 }
 
-const char *note_key(char *out, const char *name, const uint8_t pk[SIGN_PUBLIC_BYTES])
+static const char *key_text(char *out, const char *name, uint8_t type,
+                            const uint8_t pk[SIGN_PUBLIC_BYTES])
 {
-	uint8_t id[KEY_ID], key[1 + SIGN_PUBLIC_BYTES] = { TYPE_SIGNATURE };
+	uint8_t id[KEY_ID], key[KEY_BYTES] = { type };
 	char base64[BASE64_TEXT_MAX];
-	key_id(id, name, TYPE_SIGNATURE, pk);
+	key_id(id, name, type, pk);
 	memcpy(key + 1, pk, SIGN_PUBLIC_BYTES);
 	base64_encode(base64, key, sizeof key);
 	snprintf(out, NOTE_KEY_MAX, "%s+%02x%02x%02x%02x+%.48s", name, id[0], id[1], id[2], id[3],
 	         base64);
 	return out;
+}
+
+const char *note_key(char *out, const char *name, const uint8_t pk[SIGN_PUBLIC_BYTES])
+{
+	return key_text(out, name, TYPE_SIGNATURE, pk);
+}
+
+const char *note_witness_key(char *out, const struct note_witness *w)
+{
+	return key_text(out, w->name, TYPE_COSIGNATURE, w->pk);
+}
+
+int note_witness_decode(struct note_witness *w, const char *text, size_t len, struct err *err)
+{
+	struct note_witness d = { .name = "" };
+	uint8_t key[KEY_BYTES];
+	char again[NOTE_KEY_MAX];
+	if (len > 0 && text[len - 1] == '\n')
+		len--;
+	const char *plus = memchr(text, '+', len);
+	size_t name_len = plus ? (size_t)(plus - text) : 0, tail = 1 + 2 * KEY_ID + 1;
+	bool good = plus && name_len < sizeof d.name && len > name_len + tail &&
+	            base64_decode_all(key, sizeof key, plus + tail, len - name_len - tail) &&
+	            key[0] == TYPE_COSIGNATURE;
+	if (good) {
+		memcpy(d.name, text, name_len);
+		memcpy(d.pk, key + 1, sizeof d.pk);
+		/* there is one spelling, and it has the key's id */
+		note_witness_key(again, &d);
+		good = is_name(d.name) && strlen(again) == len && memcmp(again, text, len) == 0;
+	}
+	if (!good)
+		return err_set(err, ERR_CORRUPT, "not a witness's key: NAME+ID+KEY (C2SP cosignature/v1)");
+	*w = d;
+	return 0;
 }
 
 /* ---- writing ---- */

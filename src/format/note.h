@@ -59,4 +59,12 @@ int note_verify_cosigned(const struct note *n, const uint8_t *bytes, size_t len,
 /* The key as others' tools want it: name+hash+key ("vkey"). out holds NOTE_KEY_MAX; returns out. */
 const char *note_key(char *out, const char *name, const uint8_t pk[SIGN_PUBLIC_BYTES]);
 
+/* The same of a witness's key, and back; a LF may follow. ERR_CORRUPT. */
+struct note_witness {
+	char name[NOTE_NAME_MAX];
+	uint8_t pk[SIGN_PUBLIC_BYTES];
+};
+const char *note_witness_key(char *out, const struct note_witness *w);
+int note_witness_decode(struct note_witness *w, const char *text, size_t len, struct err *err);
+
 #endif

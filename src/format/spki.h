@@ -1,11 +1,18 @@
 /*
- * spki - an Ed25519 public key as openssl reads it (RFC 8410, SubjectPublicKeyInfo in PEM). Pure.
+ * spki - Ed25519 keys as openssl has them (RFC 8410): public keys (SubjectPublicKeyInfo), and private ones
+ * (PKCS #8), in PEM. Pure.
  *
  *   -----BEGIN PUBLIC KEY-----\n
  *   base64(302a300506032b6570032100 | public key 32)\n
  *   -----END PUBLIC KEY-----\n
  *
  * `openssl pkeyutl -verify -rawin -pubin -inkey FILE` verifies signatures with it.
+ *
+ *   -----BEGIN PRIVATE KEY-----\n
+ *   base64(302e020100300506032b657004220420 | seed 32)\n
+ *   -----END PRIVATE KEY-----\n
+ *
+ * is what `openssl genpkey -algorithm ed25519` makes.
  */
 #ifndef SPKI_H
 #define SPKI_H
@@ -25,5 +32,8 @@ int spki_encode(const uint8_t pk[SIGN_PUBLIC_BYTES], struct buf *out, struct err
 
 /* ERR_CORRUPT: anything but what spki_encode writes. */
 int spki_decode(uint8_t pk[SIGN_PUBLIC_BYTES], const uint8_t *bytes, size_t len, struct err *err);
+
+/* A private key. ERR_CORRUPT: anything but the above, also a key that is encrypted. */
+int spki_decode_seed(uint8_t seed[SIGN_SEED_BYTES], const uint8_t *bytes, size_t len, struct err *err);
 
 #endif

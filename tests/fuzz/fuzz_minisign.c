@@ -1,4 +1,4 @@
-/* fuzz_minisign - hostile signature files and public keys. Nobody but the holder of the key signs. */
+/* fuzz_minisign - hostile signature files and keys in PEM. Nobody but the holder of the key signs. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,5 +26,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		abort();
 	(void)minisign_decode_key(other, data, len, &err);
 	(void)spki_decode(other, data, len, &err);
+	(void)spki_decode_seed(other, data, len, &err);
 	return 0;
 }

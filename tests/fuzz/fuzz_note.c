@@ -1,4 +1,4 @@
-/* fuzz_note - checkpoints, and proofs that hold one. */
+/* fuzz_note - checkpoints, proofs that hold one, and keys of witnesses. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,11 +24,22 @@ static void check_note(const uint8_t *data, size_t len)
 	note_verify_cosigned(&n, data, len, n.origin, pk, &when, &err);
 }
 
+static void check_witness(const uint8_t *data, size_t len)
+{
+	struct note_witness w;
+	struct err err;
+	char again[NOTE_KEY_MAX];
+	if (note_witness_decode(&w, (const char *)data, len, &err) == 0 &&
+	    strncmp(note_witness_key(again, &w), (const char *)data, strlen(again)) != 0)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct tlogproof p;
 	struct err err;
 	check_note(data, len);
+	check_witness(data, len);
 	if (tlogproof_decode(&p, data, len, &err) != 0)
 		return 0;
 	check_note(p.checkpoint, p.checkpoint_len);

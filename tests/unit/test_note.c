@@ -122,6 +122,32 @@ static void a_witness_adds_its_line_and_others_ignore_it(void **state)
 	                     0);
 }
 
+static void a_witnesss_key_comes_back_and_any_other_text_is_none(void **state)
+{
+	struct note_witness w = { .name = "auditor.example/2026" }, back;
+	char text[NOTE_KEY_MAX], log[NOTE_KEY_MAX];
+	struct err err;
+	(void)state;
+	memcpy(w.pk, witness_pk, sizeof w.pk);
+	note_witness_key(text, &w);
+	size_t len = strlen(text);
+	assert_int_equal(note_witness_decode(&back, text, len, &err), 0);
+	assert_string_equal(back.name, w.name);
+	assert_memory_equal(back.pk, w.pk, sizeof w.pk);
+	for (size_t cut = 0; cut < len; cut++)
+		assert_int_equal(note_witness_decode(&back, text, cut, &err), ERR_CORRUPT);
+	for (size_t i = 0; i < len; i++) {
+		text[i] ^= 1;
+		assert_int_equal(note_witness_decode(&back, text, len, &err), ERR_CORRUPT);
+		text[i] ^= 1;
+	}
+	text[len] = '\n';
+	assert_int_equal(note_witness_decode(&back, text, len + 1, &err), 0);
+	/* a log's key is for another kind of signature */
+	note_key(log, w.name, w.pk);
+	assert_int_equal(note_witness_decode(&back, log, strlen(log), &err), ERR_CORRUPT);
+}
+
 static void names_that_would_break_the_line_are_refused(void **state)
 {
 	static const char *const names[] = { "", "a b", "a+b", "a\nb" };
@@ -167,6 +193,7 @@ int main(void)
 		cmocka_unit_test(a_note_comes_back_and_verifies),
 		cmocka_unit_test(any_changed_byte_is_refused),
 		cmocka_unit_test(a_witness_adds_its_line_and_others_ignore_it),
+		cmocka_unit_test(a_witnesss_key_comes_back_and_any_other_text_is_none),
 		cmocka_unit_test(names_that_would_break_the_line_are_refused),
 		cmocka_unit_test(a_proof_comes_back),
 	};

@@ -79,11 +79,40 @@ static void what_is_no_such_key_is_refused(void **state)
 	assert_int_equal(spki_decode(pk, b->bytes, b->len, &err), ERR_CORRUPT);
 }
 
+static void a_private_key_of_openssl_is_read_and_no_other(void **state)
+{
+	char dir[SCRATCH_MAX];
+	uint8_t seed[32], pk[32], sk[64];
+	struct err err;
+	(void)state;
+	assert_true(scratch_make(dir));
+	assert_int_equal(shell(dir, "openssl genpkey -algorithm ed25519 -out sk.pem && "
+	                       "openssl pkey -in sk.pem -pubout -outform DER | tail -c 32 >raw && "
+	                       "openssl genpkey -algorithm x25519 -out x.pem && "
+	                       "openssl pkey -in sk.pem -aes256 -passout pass:x -out locked.pem"), 0);
+	AUTO(buf) pem = buf_new(4096, &err);
+	AUTO(buf) raw = buf_new(64, &err);
+	assert_true(shell_get(dir, "sk.pem", pem) && shell_get(dir, "raw", raw));
+	assert_int_equal(spki_decode_seed(seed, pem->bytes, pem->len, &err), 0);
+	sign_keypair(pk, sk, seed);
+	assert_memory_equal(pk, raw->bytes, 32);
+	for (size_t len = 0; len < pem->len; len++)
+		assert_int_equal(spki_decode_seed(seed, pem->bytes, len, &err), ERR_CORRUPT);
+	static const char *const others[] = { "x.pem", "locked.pem" };
+	for (size_t i = 0; i < 2; i++) {
+		AUTO(buf) other = buf_new(4096, &err);
+		assert_true(shell_get(dir, others[i], other));
+		assert_int_equal(spki_decode_seed(seed, other->bytes, other->len, &err), ERR_CORRUPT);
+	}
+	scratch_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(openssl_verifies_with_the_key),
 		cmocka_unit_test(a_key_of_openssl_is_read),
+		cmocka_unit_test(a_private_key_of_openssl_is_read_and_no_other),
 		cmocka_unit_test(what_is_no_such_key_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
