@@ -41,7 +41,7 @@ _holdfast_options()
 	status) echo "$common --prometheus" ;;
 	rescue) echo "$common --to --as-of" ;;
 	key) echo "$common --role --name --yes --all --dry-run" ;;
-	drill) echo "$common --due --to --keys --ticket --text --by --close" ;;
+	drill) echo "$common --due --to --keys --ticket --text --by --close --signature" ;;
 	report) echo "$common --from --to --html --csv --lang" ;;
 	evidence) echo "$common --from --to --out" ;;
 	snapshots | ls | diff | stats) echo "$common --as-of" ;;
@@ -65,7 +65,7 @@ _holdfast()
 		return
 	fi
 	case $prev in
-	-c | --config | --passphrase-file | --prometheus | --mask | --against | --cosigner | --signer)
+	-c | --config | --passphrase-file | --prometheus | --mask | --against | --cosigner | --signer | --signature)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
@@ -109,7 +109,7 @@ _holdfast()
 	elif [[ $command == ledger ]]; then
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 	elif [[ $command == drill && $prev == drill ]]; then
-		mapfile -t COMPREPLY < <(compgen -W 'run plan list show verify keys finding' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'run plan list show verify keys finding approve' -- "$cur")
 	elif [[ $command == drill && ($prev == run || $prev == plan) ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_holdfast_sections drill) $(_holdfast_sections store)" -- "$cur")
 	elif [[ $command == drill ]]; then

@@ -89,6 +89,8 @@ struct drill_result {
 	char id[33];
 	enum drill_verdict verdict;
 	char *report, *detail;           /* JSON (docs/FORMAT.md), malloc'ed: drill_result_clear */
+	char approved_by[128];           /* of one that was loaded: the reviewer whose approval verifies */
+	int64_t approved_s;              /* when it came; 0: there is none */
 	char *evidence;                  /* folder of the evidence pack on this machine, or NULL */
 	struct err unrecorded;           /* code not 0: why the drill is in no ledger */
 	struct err unstamped;            /* code not 0: why its evidence has no timestamp; a drill that
@@ -127,10 +129,27 @@ int drill_load(struct vault *v, const char *id, struct drill_result *result, str
  * and errors as above. */
 int drill_fetch_evidence(struct vault *v, const char *id, const char *dir, struct err *err);
 
+/*
+ * Put a reviewer's approval beside the evidence of a drill of this machine, whose report key signs the list
+ * anew; the last one counts. `who` gets the reviewer, by the list of those who may. ERR_CORRUPT: it is no
+ * signature of this report; ERR_DENIED: by nobody who may, or not by `reviewer`; ERR_KEY: another machine
+ * drilled; ERR_INVALID, and errors of drill_load and files.
+ */
+enum { DRILL_REVIEWER_MAX = 128 };   /* with its NUL */
+struct drill_approval {
+	const void *signature;           /* ssh-keygen -Y sign -n holdfast-drill report.json */
+	size_t signature_len;
+	const char *signers;             /* file: who may (ssh-keygen(1), allowed signers) */
+	const char *reviewer;            /* who has to; NULL: anyone of them */
+};
+int drill_approve(struct vault *v, const char *id, const struct drill_approval *a,
+                  char who[DRILL_REVIEWER_MAX], struct err *err);
+
 /* Write the folder of public keys that an auditor is given once, on paper or by hand: this machine's, and
- * those of the timestamp authority in the file tsa_ca (NULL: none). ERR_KEY (it has none), ERR_EXISTS,
- * errors of files. */
-int drill_write_keys(struct vault *v, const char *dir, const char *tsa_ca, struct err *err);
+ * from files (NULL: none) those of the timestamp authority and of reviewers. ERR_KEY (it has none),
+ * ERR_EXISTS, errors of files. */
+int drill_write_keys(struct vault *v, const char *dir, const char *tsa_ca, const char *signers,
+                     struct err *err);
 
 /*
  * What is done about a drill that failed: remembered on this machine, and in the reports of its next

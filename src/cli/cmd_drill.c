@@ -15,6 +15,7 @@ static const struct option_spec options[] = {
 	[DRILL_CLOSE] = { "close", 0, NULL, "finding: it is done" },
 	[DRILL_TO] = { "to", 0, "DIR", "show: bring the evidence into this new folder" },
 	[DRILL_KEYS] = { "keys", 0, "DIR", "verify: the keys that you were given by hand" },
+	[DRILL_SIGNATURE] = { "signature", 0, "FILE", "approve: what ssh-keygen -Y sign made" },
 	{ 0 },
 };
 
@@ -29,6 +30,7 @@ static const struct verb verbs[] = {
 	{ "keys", 1, 1, 0, drill_verb_keys, "DIR" },
 	{ "finding", 1, 1, BIT(DRILL_TICKET) | BIT(DRILL_TEXT) | BIT(DRILL_BY) | BIT(DRILL_CLOSE),
 	  drill_verb_finding, "ID --ticket T [--text TEXT] [--by DATE] [--close]" },
+	{ "approve", 1, 1, BIT(DRILL_SIGNATURE), drill_verb_approve, "ID --signature FILE" },
 	{ .name = NULL },
 };
 
@@ -41,7 +43,7 @@ static int run(struct cli *cli, struct err *err)
 const struct command cmd_drill = {
 	.name = "drill",
 	.summary = "prove that what is backed up restores",
-	.usage = "run|plan|list|show|verify|keys|finding [OPERANDS]",
+	.usage = "run|plan|list|show|verify|keys|finding|approve [OPERANDS]",
 	.about = "  drill run [DRILL|STORE[@SNAPSHOT]]   restore into a sandbox, check, report; --due:\n"
 	         "                                       those of the configuration whose turn it is\n"
 	         "  drill plan [DRILL]                   what would be drawn now, and when it is due\n"
@@ -51,6 +53,7 @@ const struct command cmd_drill = {
 	         "  drill verify DIR [--keys DIR]        check evidence, without a vault\n"
 	         "  drill keys DIR                       this machine's public keys, for an auditor\n"
 	         "  drill finding ID --ticket T          what is done about it: [--text] [--by] [--close]\n"
+	         "  drill approve ID --signature FILE    a reviewer's signature of the report\n"
 	         "\n"
 	         "A drill draws a snapshot, restores it out of the vault into a sandbox without network,\n"
 	         "starts its engine, runs the checks and statements of the configuration, removes it\n"

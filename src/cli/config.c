@@ -27,6 +27,7 @@ static const struct config_key {
 	{ "passphrase-command", CONFIG_VAULT, VALUE_TEXT },
 	{ "tsa", CONFIG_VAULT, VALUE_WEB },
 	{ "tsa-ca", CONFIG_VAULT, VALUE_PATH },
+	{ "allowed-signers", CONFIG_VAULT, VALUE_PATH },
 	{ "copy", CONFIG_VAULT, VALUE_COPY },
 	{ "ca-file", CONFIG_VAULT, VALUE_PATH },
 	{ "client-cert", CONFIG_VAULT, VALUE_PATH },

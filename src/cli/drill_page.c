@@ -255,6 +255,16 @@ static void finding_lines(const struct page *p)
 	}
 }
 
+static void approval_line(const struct page *p, const struct drill_result *r)
+{
+	char who[4 * SHOWN_MAX], when[TEXT_MAX];
+	if (r->approved_s)
+		printf("%-*sby %s, %s\n", INDENT, "Approved", shown(who, r->approved_by),
+		       text_time(when, r->approved_s));
+	else if (is_true(p->report, "approval_needed"))
+		printf("%-*sasked for, and not there yet\n", INDENT, "Approval");
+}
+
 int drill_page_print(const struct drill_result *r, struct err *err)
 {
 	PAGE_AUTO p = { NULL, NULL };
@@ -270,6 +280,7 @@ int drill_page_print(const struct drill_result *r, struct err *err)
 	check_lines(&p);
 	teardown_line(&p);
 	finding_lines(&p);
+	approval_line(&p, r);
 	if (!p.detail)
 		printf("Names, statements and values are sealed: read them on the machine that ran it, "
 		       "or with\nthe recovery code.\n");
@@ -287,6 +298,10 @@ int drill_page_json(const struct drill_result *r, struct err *err)
 		json_object_set(j, "detail", p.detail);
 	if (j && r->evidence)
 		json_object_set_new(j, "evidence", output_json_text(r->evidence));
+	if (j && r->approved_s) {
+		json_object_set_new(j, "approved", json_integer((json_int_t)r->approved_s));
+		json_object_set_new(j, "approved_by", output_json_text(r->approved_by));
+	}
 	if (j && r->unstamped.code != ERR_NONE)
 		json_object_set_new(j, "unstamped", output_json_text(r->unstamped.msg));
 	return output_json(j, err);

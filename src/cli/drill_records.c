@@ -1,12 +1,15 @@
-/* drill list, show, verify, keys, finding */
+/* drill list, show, verify, keys, finding, approve */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/buf.h"
+#include "base/io.h"
 #include "base/json.h"
 #include "cli/cli.h"
+#include "cli/drill_job.h"
 #include "cli/drill_listing.h"
 #include "cli/drill_page.h"
 #include "cli/drill_verbs.h"
@@ -134,7 +137,8 @@ int drill_verb_keys(struct cli *cli, struct err *err)
 	const char *dir = cli->options.operands[1];
 	char safe[1200];
 	if (cli_open(cli, err) != 0 ||
-	    drill_write_keys(cli->vault, dir, cli_place_value(cli, "tsa-ca"), err) != 0)
+	    drill_write_keys(cli->vault, dir, cli_place_value(cli, "tsa-ca"),
+	                     cli_place_value(cli, "allowed-signers"), err) != 0)
 		return err->code;
 	if (!cli->options.quiet && !cli->options.json)
 		printf("%s: give this folder to the auditor once, by hand; then\n"
@@ -160,4 +164,59 @@ int drill_verb_finding(struct cli *cli, struct err *err)
 	if (cli_open(cli, err) != 0)
 		return err->code;
 	return drill_note_finding(cli->vault, &n, err);
+}
+
+/* ---- approve ---- */
+
+enum { SIGNATURE_MAX = 4096 };
+
+/* Whom the configuration names for this drill, or NULL; the text is the configuration's. */
+static int find_reviewer(const struct cli *cli, const char *id, const char **out, struct err *err)
+{
+	struct drill_result r;
+	if (drill_load(cli->vault, id, &r, err) != 0)
+		return err->code;
+	JSON_AUTO detail = r.detail
+	                   ? json_decode(r.detail, strlen(r.detail), "detail of the drill", err) : NULL;
+	const char *name = json_string_value(json_object_get(detail, "drill_name"));
+	const struct config_section *section = name ? drill_section(cli, name) : NULL;
+	*out = section ? config_get(cli->config, section, "reviewer") : NULL;
+	bool fine = detail || !r.detail;
+	drill_result_clear(&r);
+	return fine ? 0 : (int)err->code;
+}
+
+static int tell_approval(const struct cli *cli, const char *id, const char *who, struct err *err)
+{
+	char safe[4 * DRILL_REVIEWER_MAX];
+	if (cli->options.json)
+		return output_json(json_pack("{s:s, s:o}", "drill", id, "approved_by", output_json_text(who)),
+		                   err);
+	if (!cli->options.quiet)
+		printf("drill %.12s: approved by %s\n", id, text_escape(safe, sizeof safe, who));
+	return EXIT_DONE;
+}
+
+int drill_verb_approve(struct cli *cli, struct err *err)
+{
+	const struct options *o = &cli->options;
+	const char *id = o->operands[1], *file = o->own[DRILL_SIGNATURE];
+	char who[DRILL_REVIEWER_MAX];
+	AUTO(buf) signature = buf_new(SIGNATURE_MAX, err);
+	if (!file) {
+		err_set(err, ERR_INVALID, "drill approve: --signature is missing");
+		return err_hint(err, "ssh-keygen -Y sign -n holdfast-drill -f KEY report.json makes one");
+	}
+	if (!signature || io_read_file(file, signature, err) != 0 || cli_open(cli, err) != 0)
+		return err->code;
+	struct drill_approval a = { .signature = signature->bytes, .signature_len = signature->len,
+		                    .signers = cli_place_value(cli, "allowed-signers") };
+	if (!a.signers) {
+		err_set(err, ERR_INVALID, "drill approve: it is not known who may approve");
+		return err_hint(err, "set 'allowed-signers' in [vault] (holdfast.conf(5))");
+	}
+	if (find_reviewer(cli, id, &a.reviewer, err) != 0 ||
+	    drill_approve(cli->vault, id, &a, who, err) != 0)
+		return err->code;
+	return tell_approval(cli, id, who, err);
 }

@@ -143,6 +143,10 @@ static int open_result(struct gathering *g, json_t *out, const struct drill_resu
 	if (!report || (r->detail && !detail))
 		return err->code;
 	take_report(out, report);
+	if (r->approved_s) {
+		set_text(out, "approved_by", r->approved_by);
+		set_number(out, "approved", r->approved_s);
+	}
 	take_detail(out, detail);
 	g->sealed += !detail;
 	if (r->verdict != DRILL_PASSED) {

@@ -57,6 +57,7 @@ static bool is_drawn(const json_t *d)
 	return is_done(d) && strcmp(period_text(d, "rule"), "named") != 0 && *period_text(d, "rule");
 }
 static bool has_runbook(const json_t *d) { return is_done(d) && is_on(d, "runbook"); }
+static bool is_approved(const json_t *d) { return is_done(d) && *period_text(d, "approved_by"); }
 static bool has_report(const json_t *d) { return is_done(d) && !is_on(d, "no_report"); }
 
 static int64_t count(const json_t *doc, drill_test *test)
@@ -154,8 +155,7 @@ static int add_facts(json_t *doc, struct err *err)
 		                                      ? bad : size_of(doc, "findings") },
 		{ "epochs", size_of(doc, "epochs"), size_of(doc, "epochs") },
 		{ "inventory", stores_with(doc, "asset", NULL), size_of(doc, "stores") },
-		/* who reviewed lies outside the vault */
-		{ "approval", 0, done },
+		{ "approval", count(doc, is_approved), done },
 	};
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
 		if (add_fact(facts, table[i].name, table[i].good, table[i].of, err) != 0)

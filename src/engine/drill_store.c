@@ -1,7 +1,10 @@
-/* Recorded drills: found again in the vault, and handed to auditors. */
+/* Recorded drills: found again in the vault, approved, and handed to auditors. */
+#include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "base/hex.h"
@@ -11,6 +14,7 @@
 #include "format/detail.h"
 #include "format/names.h"
 #include "format/report.h"
+#include "format/sshsig.h"
 #include "holdfast/drill.h"
 #include "vault/storage.h"
 #include "vault/vault.h"
@@ -20,7 +24,24 @@ struct finding_drill {
 	char folder[NAMES_MAX];      /* <key-id>/drills/<id>/, or empty */
 	char found[33];
 	bool several;
+	uint64_t approved_s;         /* of its newest approval; 0: none */
 };
+
+static const char approved_folder[] = "approved/";
+
+/* approved/<seconds>/SHA256SUMS.minisig is put last: where it is, the approval is. */
+static uint64_t approval_time(const char *name)
+{
+	uint64_t t = 0;
+	size_t digits;
+	if (strncmp(name, approved_folder, sizeof approved_folder - 1) != 0)
+		return 0;
+	name += sizeof approved_folder - 1;
+	for (digits = 0; digits < 12 && name[digits] >= '0' && name[digits] <= '9'; digits++)
+		t = t * 10 + (uint64_t)(name[digits] - '0');
+	return name[digits] == '/' &&
+	       strcmp(name + digits + 1, evidence_file_name(FILE_SUMS_SIGNATURE)) == 0 ? t : 0;
+}
 
 static int look_at_object(void *arg, const struct backend_object *o, struct err *err)
 {
@@ -34,6 +55,9 @@ static int look_at_object(void *arg, const struct backend_object *o, struct err 
 		f->several = true;
 	snprintf(f->found, sizeof f->found, "%.32s", id);
 	snprintf(f->folder, sizeof f->folder, "%.*s", (int)(id + 33 - o->name), o->name);
+	uint64_t approved = approval_time(id + 33);
+	if (approved > f->approved_s)
+		f->approved_s = approved;
 	return 0;
 }
 
@@ -56,11 +80,29 @@ static int find(struct vault *v, const char *id, struct finding_drill *f, struct
 	return err_hint(err, "'holdfast drill list' tells of all that began");
 }
 
+/* What an approval adds, and what lists it. */
+static const enum evidence_file approval_files[] = { FILE_SIGNERS, FILE_APPROVAL, FILE_SUMS,
+	                                             FILE_SUMS_SIGNATURE };
+enum { APPROVAL_FILES = sizeof approval_files / sizeof *approval_files };
+
+static void name_file(const struct finding_drill *f, enum evidence_file file, uint64_t approved_s,
+                      char out[2 * NAMES_MAX])
+{
+	bool is_approvals = false;
+	for (size_t i = 0; i < APPROVAL_FILES; i++)
+		is_approvals |= approval_files[i] == file;
+	if (approved_s && is_approvals)
+		snprintf(out, 2 * NAMES_MAX, "%s%s%" PRIu64 "/%s", f->folder, approved_folder, approved_s,
+		         evidence_file_name(file));
+	else
+		snprintf(out, 2 * NAMES_MAX, "%s%s", f->folder, evidence_file_name(file));
+}
+
 static int get_file(struct vault *v, const struct finding_drill *f, enum evidence_file file,
                     struct buf *out, struct err *err)
 {
 	char name[2 * NAMES_MAX];
-	snprintf(name, sizeof name, "%s%s", f->folder, evidence_file_name(file));
+	name_file(f, file, f->approved_s, name);
 	return storage_get_all(vault_storage(v), name, out, err);
 }
 
@@ -113,6 +155,121 @@ static int take_documents(struct vault *v, const struct finding_drill *f, struct
 	return r->report && (r->detail || !opened) ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 }
 
+static struct evidence_folder *get_folder(struct vault *v, const struct finding_drill *f, struct err *err)
+{
+	AUTO(evidence_folder) folder = evidence_folder_new(err);
+	for (int file = 0; folder && file < EVIDENCE_FILES; file++) {
+		struct buf *b = evidence_folder_add(folder, (enum evidence_file)file, err);
+		if (!b)
+			return NULL;
+		int rc = get_file(v, f, (enum evidence_file)file, b, err);
+		if (rc != 0 && (rc != ERR_ABSENT || evidence_file_needed((enum evidence_file)file)))
+			return NULL;
+		if (rc == ERR_ABSENT) {
+			buf_free(b);
+			folder->files[file] = NULL;
+		}
+	}
+	return TAKE(folder);
+}
+
+/* ---- approvals ---- */
+
+/* Who of the list signed the report at that time? */
+static int find_approver(const struct buf *report, struct evidence_bytes signature,
+                         struct evidence_bytes signers, uint64_t time_s, char who[SSHKEY_NAME_MAX],
+                         struct err *err)
+{
+	struct sshsig s;
+	if (sshsig_decode(&s, signature.bytes, signature.len, err) != 0 ||
+	    sshsig_verify(&s, EVIDENCE_NAMESPACE, report->bytes, report->len, err) != 0)
+		return err_wrap(err, "approval");
+	int rc = sshkey_signer(signers.bytes, signers.len, &s.key, EVIDENCE_NAMESPACE, time_s, who, err);
+	if (rc == ERR_KEY)
+		err->code = ERR_DENIED;
+	return rc == 0 ? 0 : err_wrap(err, "approval");
+}
+
+static struct evidence_bytes bytes_of(const struct buf *b)
+{
+	return (struct evidence_bytes){ b ? b->bytes : NULL, b ? b->len : 0 };
+}
+
+/* One that does not verify is none: `drill verify` says what is wrong with it. */
+static int take_approval(struct vault *v, const struct finding_drill *f, struct drill_result *r,
+                         struct err *err)
+{
+	struct evidence_result e;
+	struct err ignored;
+	if (!f->approved_s)
+		return 0;
+	AUTO(evidence_folder) folder = get_folder(v, f, err);
+	if (!folder)
+		return err->code == ERR_ABSENT || err->code == ERR_LIMIT ? 0 : (int)err->code;
+	if (evidence_judge(folder, NULL, &e, err) != 0)
+		return err->code;
+	if (e.sound && e.checks[EVIDENCE_ABOUT_APPROVAL].state == EVIDENCE_OK &&
+	    find_approver(folder->files[FILE_REPORT], bytes_of(folder->files[FILE_APPROVAL]),
+	                  bytes_of(folder->files[FILE_SIGNERS]), f->approved_s, r->approved_by,
+	                  &ignored) == 0)
+		r->approved_s = (int64_t)f->approved_s;
+	return 0;
+}
+
+static int put_approval(struct vault *v, const struct finding_drill *f,
+                        const struct evidence_folder *folder, uint64_t time_s, struct err *err)
+{
+	char name[2 * NAMES_MAX];
+	for (size_t i = 0; i < APPROVAL_FILES; i++) {
+		const struct buf *b = folder->files[approval_files[i]];
+		name_file(f, approval_files[i], time_s, name);
+		if (storage_put(vault_storage(v), name, b->bytes, b->len, BACKEND_NEW, err) != 0)
+			return err->code;
+	}
+	return 0;
+}
+
+/* The list is signed by the machine that drilled, and by no other. */
+static const struct keyfile *key_of_drill(struct vault *v, const struct finding_drill *f, struct err *err)
+{
+	const struct keyfile *key = vault_keyfile(v);
+	char prefix[NAMES_MAX] = "";
+	if (key)
+		names_drills(prefix, key->id);
+	if (key && vault_self(v) && strncmp(f->folder, prefix, strlen(prefix)) == 0)
+		return key;
+	err_set(err, ERR_KEY, "drill %.12s: was done by another machine, whose key signs its evidence",
+	        f->found);
+	err_hint(err, "run it there");
+	return NULL;
+}
+
+int drill_approve(struct vault *v, const char *id, const struct drill_approval *a,
+                  char who[DRILL_REVIEWER_MAX], struct err *err)
+{
+	static_assert((int)DRILL_REVIEWER_MAX == (int)SSHKEY_NAME_MAX, "a reviewer's name does not fit");
+	struct finding_drill f;
+	uint64_t now = (uint64_t)time(NULL);
+	AUTO(buf) signers = buf_new(SSHKEY_SIGNERS_MAX, err);
+	if (!signers || io_read_file(a->signers, signers, err) != 0 || find(v, id, &f, err) != 0)
+		return err->code;
+	const struct keyfile *key = key_of_drill(v, &f, err);
+	AUTO(evidence_folder) folder = key ? get_folder(v, &f, err) : NULL;
+	const struct evidence_approval approval = { .signature = { a->signature, a->signature_len },
+		                                    .signers = bytes_of(signers), .time_s = now };
+	if (!folder || find_approver(folder->files[FILE_REPORT], approval.signature, approval.signers,
+	                             now, who, err) != 0)
+		return err->code;
+	if (a->reviewer && strcmp(who, a->reviewer) != 0)
+		return err_set(err, ERR_DENIED, "approval: is by %s, and the drill's reviewer is %.128s", who,
+		               a->reviewer);
+	if (evidence_approve(folder, &approval, key->report_sk->bytes, err) != 0)
+		return err->code;
+	return put_approval(v, &f, folder, now, err);
+}
+
+/* ---- all of it ---- */
+
 int drill_load(struct vault *v, const char *id, struct drill_result *result, struct err *err)
 {
 	struct finding_drill f;
@@ -120,7 +277,7 @@ int drill_load(struct vault *v, const char *id, struct drill_result *result, str
 	if (find(v, id, &f, err) != 0)
 		return err->code;
 	snprintf(result->id, sizeof result->id, "%s", f.found);
-	if (take_documents(v, &f, result, err) == 0)
+	if (take_documents(v, &f, result, err) == 0 && take_approval(v, &f, result, err) == 0)
 		return 0;
 	drill_result_clear(result);
 	return err->code;
@@ -129,25 +286,14 @@ int drill_load(struct vault *v, const char *id, struct drill_result *result, str
 int drill_fetch_evidence(struct vault *v, const char *id, const char *dir, struct err *err)
 {
 	struct finding_drill f;
-	AUTO(evidence_folder) folder = evidence_folder_new(err);
-	if (!folder || find(v, id, &f, err) != 0)
+	if (find(v, id, &f, err) != 0)
 		return err->code;
-	for (int file = 0; file < EVIDENCE_FILES; file++) {
-		struct buf *b = evidence_folder_add(folder, (enum evidence_file)file, err);
-		if (!b)
-			return err->code;
-		int rc = get_file(v, &f, (enum evidence_file)file, b, err);
-		if (rc != 0 && (rc != ERR_ABSENT || evidence_file_needed((enum evidence_file)file)))
-			return rc;
-		if (rc == ERR_ABSENT) {
-			buf_free(b);
-			folder->files[file] = NULL;
-		}
-	}
-	return evidence_folder_write(folder, dir, err);
+	AUTO(evidence_folder) folder = get_folder(v, &f, err);
+	return folder ? evidence_folder_write(folder, dir, err) : (int)err->code;
 }
 
-int drill_write_keys(struct vault *v, const char *dir, const char *tsa_ca, struct err *err)
+int drill_write_keys(struct vault *v, const char *dir, const char *tsa_ca, const char *signers,
+                     struct err *err)
 {
 	const struct charter_key *self = vault_self(v);
 	if (!self) {
@@ -155,9 +301,11 @@ int drill_write_keys(struct vault *v, const char *dir, const char *tsa_ca, struc
 		return err_hint(err, "run it on the machine that drills");
 	}
 	AUTO(buf) certificates = buf_new(STAMP_CA_MAX, err);
-	if (!certificates || (tsa_ca && io_read_file(tsa_ca, certificates, err) != 0))
+	AUTO(buf) reviewers = certificates ? buf_new(SSHKEY_SIGNERS_MAX, err) : NULL;
+	if (!reviewers || (tsa_ca && io_read_file(tsa_ca, certificates, err) != 0) ||
+	    (signers && io_read_file(signers, reviewers, err) != 0))
 		return err->code;
-	struct evidence_keys keys = { .tsa_ca = { certificates->bytes, certificates->len } };
+	struct evidence_keys keys = { .tsa_ca = bytes_of(certificates), .signers = bytes_of(reviewers) };
 	memcpy(keys.vault, vault_id(v), 16);
 	memcpy(keys.machine, self->id, 16);
 	memcpy(keys.report_pk, self->report, sizeof keys.report_pk);

@@ -98,21 +98,28 @@ static int sign(struct evidence_folder *f, enum evidence_file file, enum evidenc
 	return out ? minisign_sign(b->bytes, b->len, comment, sk, out, err) : err->code;
 }
 
+/* Listed before its own name is there, and signed last. */
+static int sign_list(struct evidence_folder *f, const struct report *r, uint64_t approved_s,
+                     const uint8_t *sk, struct err *err)
+{
+	char comment[MINISIGN_COMMENT_MAX];
+	struct buf *sums = evidence_folder_add(f, FILE_SUMS, err);
+	if (!sums || evidence_folder_sums(f, sums, err) != 0 ||
+	    evidence_list_comment(r, approved_s, comment, sizeof comment, err) != 0)
+		return err->code;
+	return sign(f, FILE_SUMS, FILE_SUMS_SIGNATURE, comment, sk, err);
+}
+
 static int sign_all(struct evidence_folder *f, const struct evidence_inputs *in,
                     const struct report *r, const struct note *checkpoint, struct err *err)
 {
 	char comment[MINISIGN_COMMENT_MAX];
 	struct buf *script = evidence_folder_add(f, FILE_SCRIPT, err);
-	struct buf *sums = evidence_folder_add(f, FILE_SUMS, err);
-	if (!script || !sums || evidence_script(r, script, err) != 0 ||
+	if (!script || evidence_script(r, script, err) != 0 ||
 	    evidence_report_comment(r, checkpoint->size, comment, sizeof comment, err) != 0 ||
 	    sign(f, FILE_REPORT, FILE_REPORT_SIGNATURE, comment, in->report_sk, err) != 0)
 		return err->code;
-	/* listed before its own name is there, and signed last */
-	if (evidence_folder_sums(f, sums, err) != 0 ||
-	    evidence_list_comment(r, in->approved_s, comment, sizeof comment, err) != 0)
-		return err->code;
-	return sign(f, FILE_SUMS, FILE_SUMS_SIGNATURE, comment, in->report_sk, err);
+	return sign_list(f, r, in->approved_s, in->report_sk, err);
 }
 
 static int refuse_unsound(const struct evidence_folder *f, struct err *err)
@@ -162,6 +169,21 @@ int evidence_write(const char *dir, const struct evidence_inputs *in, struct err
 		rc = assemble(f, in, &r, err);
 	report_clear(&r);
 	return rc == 0 ? evidence_folder_write(f, dir, err) : as_argument(rc, err);
+}
+
+int evidence_approve(struct evidence_folder *f, const struct evidence_approval *a,
+                     const uint8_t report_sk[SIGN_SECRET_BYTES], struct err *err)
+{
+	const struct buf *report = f->files[FILE_REPORT];
+	struct report r;
+	if (!report || put(f, FILE_APPROVAL, a->signature, err) != 0 ||
+	    put(f, FILE_SIGNERS, a->signers, err) != 0)
+		return report ? (int)err->code : err_set(err, ERR_INVALID, "evidence: there is no report");
+	int rc = report_decode(&r, report->bytes, report->len, err);
+	if (rc == 0)
+		rc = sign_list(f, &r, a->time_s, report_sk, err);
+	report_clear(&r);
+	return rc == 0 ? refuse_unsound(f, err) : rc;
 }
 
 int evidence_write_keys(const char *dir, const struct evidence_keys *keys, struct err *err)

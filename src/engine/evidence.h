@@ -46,6 +46,19 @@ struct evidence_inputs {
  */
 int evidence_write(const char *dir, const struct evidence_inputs *in, struct err *err);
 
+/*
+ * Add a reviewer's approval to a folder in memory, list it anew and sign the list with the report key that
+ * signed the rest. It is checked as above. ERR_INVALID, ERR_CORRUPT (the folder was changed), ERR_LIMIT,
+ * ERR_NOMEM; the folder is to be thrown away then.
+ */
+struct evidence_approval {
+	struct evidence_bytes signature;    /* approval.sig */
+	struct evidence_bytes signers;      /* allowed_signers */
+	uint64_t time_s;                    /* when the machine got it */
+};
+int evidence_approve(struct evidence_folder *f, const struct evidence_approval *a,
+                     const uint8_t report_sk[SIGN_SECRET_BYTES], struct err *err);
+
 /* The folder of keys that an auditor gets when a machine is enrolled, and keeps. signers and tsa_ca are
  * optional. Errors as above. */
 struct evidence_keys {

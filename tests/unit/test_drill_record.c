@@ -85,7 +85,7 @@ static void a_drill_is_in_the_ledger_and_its_evidence_is_sound(void **state)
 
 	snprintf(keys, sizeof keys, "%s/auditor", w->lab.dir);
 	snprintf(fetched, sizeof fetched, "%s/fetched", w->lab.dir);
-	assert_int_equal(drill_write_keys(w->lab.writer, keys, NULL, &err), 0);
+	assert_int_equal(drill_write_keys(w->lab.writer, keys, NULL, NULL, &err), 0);
 	assert_int_equal(drill_fetch_evidence(w->lab.reader, w->result.id, fetched, &err), 0);
 	struct evidence_result e;
 	const char *const folders[] = { w->result.evidence, fetched };

@@ -20,7 +20,7 @@ static const char text[] =
 	"\"stores\":[{\"asset\":\"A\",\"verdict\":\"passed\"},{\"asset\":\"\",\"verdict\":\"\"}],"
 	"\"drills\":["
 	"{\"state\":\"passed\",\"finished\":9,\"rto_ms\":10,\"rto_target_ms\":20,\"passed\":3,"
-	"\"offsite\":true,"
+	"\"offsite\":true,\"approved_by\":\"m.li@example.com\","
 	"\"rule\":\"drawn\",\"other_machine\":true,\"private_network\":true},"
 	"{\"state\":\"failed\",\"finished\":9,\"rto_ms\":30,\"rto_target_ms\":20,\"passed\":3,\"failed\":1,"
 	"\"rule\":\"named\",\"other_machine\":true},"
@@ -61,7 +61,7 @@ static void facts_are_counted_and_a_lost_drill_counts_against(void **state)
 	expect(doc, "drawn", 1, 4);
 	expect(doc, "corrective", 1, 3); /* three went wrong */
 	expect(doc, "inventory", 1, 2);
-	expect(doc, "approval", 0, 3);
+	expect(doc, "approval", 1, 3);
 	json_decref(doc);
 }
 
