@@ -39,7 +39,7 @@ static uint64_t approval_time(const char *name)
 	name += sizeof approved_folder - 1;
 	for (digits = 0; digits < 12 && name[digits] >= '0' && name[digits] <= '9'; digits++)
 		t = t * 10 + (uint64_t)(name[digits] - '0');
-	return name[digits] == '/' &&
+	return digits > 0 && *name != '0' && name[digits] == '/' &&
 	       strcmp(name + digits + 1, evidence_file_name(FILE_SUMS_SIGNATURE)) == 0 ? t : 0;
 }
 

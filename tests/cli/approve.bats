@@ -95,6 +95,8 @@ refused() {
 	refused 20 "approval: "
 	echo junk >"$T/report.json.sig"
 	refused 20 "approval: "
+	: >"$T/report.json.sig"
+	refused 20 "approval: "
 	# a key whose time is over
 	sed -i 's/namespaces="holdfast-drill"/&,valid-before="20200101Z"/' "$T/signers"
 	hf drill show "$id" --to "$T/again" >/dev/null

@@ -4,8 +4,12 @@
 load helper.bash
 
 # auditor: somebody with a key of their own and no place in the vault
-auditor_key() { (umask 077 && openssl genpkey -algorithm ed25519 -out "$T/cosign.pem"); }
-auditor() { "$HOLDFAST" "$@" --vault "$V"; }
+auditor_key() {
+	(umask 077 && openssl genpkey -algorithm ed25519 -out "$T/cosign.pem")
+	printf '[vault]\nurl = file://%s\nstate = %s/auditor/state\nkeys = %s/auditor/keys\n' "$V" "$T" "$T" \
+		>"$T/auditor.conf"
+}
+auditor() { "$HOLDFAST" -c "$T/auditor.conf" "$@"; }
 cosign() { auditor ledger cosign "$@" --signer "$T/cosign.pem" --name auditor.example/2026 --key "$(machine)"; }
 machine() { hf key list --json | json name; }
 
@@ -61,6 +65,8 @@ night() {
 	cp -r "$T/early" "$V"
 	hf backup -q || true
 	night third
+	# nothing but that file remembers
+	rm -r "$T/auditor"
 	run --separate-stderr cosign "$T/2028" --against "$T/2027"
 	expect_status 20
 	[[ $stderr == *"the checkpoint kept elsewhere saw"* ]]

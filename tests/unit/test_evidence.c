@@ -499,6 +499,32 @@ static void an_approval_outside_its_keys_time_is_refused(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
+static void an_approval_that_comes_later_is_listed_and_signed(void **state)
+{
+	struct err err;
+	char path[PATH_MAX];
+	struct evidence_result r;
+	const struct evidence_approval a = { lab.s.in.approval, lab.s.in.signers, SAMPLE_APPROVED };
+	struct evidence_inputs in = lab.s.in;
+	(void)state;
+	in.approval = in.signers = (struct evidence_bytes){ NULL, 0 };
+	in.approved_s = 0;
+	snprintf(path, sizeof path, "%s/later", lab.s.dir);
+	assert_int_equal(evidence_write(path, &in, &err), 0);
+	AUTO(evidence_folder) f = evidence_folder_read(path, &err);
+	assert_non_null(f);
+	assert_int_equal(evidence_approve(f, &a, lab.s.report_sk, &err), 0);
+	assert_int_equal(evidence_judge(f, NULL, &r, &err), 0);
+	assert_true(r.sound);
+	assert_int_equal(r.checks[EVIDENCE_ABOUT_APPROVAL].state, EVIDENCE_OK);
+	/* not by another machine, and not where something was changed */
+	AUTO(evidence_folder) other = evidence_folder_read(path, &err);
+	assert_int_equal(evidence_approve(other, &a, lab.s.log_sk, &err), ERR_INVALID);
+	AUTO(evidence_folder) changed = evidence_folder_read(path, &err);
+	changed->files[FILE_ENTRY]->bytes[5] ^= 1;
+	assert_int_equal(evidence_approve(changed, &a, lab.s.report_sk, &err), ERR_INVALID);
+}
+
 static void a_stamp_that_is_none_is_found(void **state)
 {
 	struct err err;
@@ -624,6 +650,7 @@ int main(void)
 		cmocka_unit_test(an_approval_that_is_none_is_found),
 		cmocka_unit_test(an_approval_without_a_time_is_refused),
 		cmocka_unit_test(an_approval_outside_its_keys_time_is_refused),
+		cmocka_unit_test(an_approval_that_comes_later_is_listed_and_signed),
 		cmocka_unit_test(a_stamp_that_is_none_is_found),
 		cmocka_unit_test(a_stamp_whose_signature_fails_is_openssls_to_find),
 		cmocka_unit_test(without_approval_and_stamp_it_is_whole_too),
