@@ -73,7 +73,7 @@ static int need_vault(struct unit_needs *n, const struct cli *cli, const struct 
 	if (!url)
 		return err->code;
 	bool local = strncmp(url, "file://", 7) == 0;
-	n->network |= !local;
+	n->network |= !local || config_get(cli->config, s, "tsa");
 	int rc = local ? add_folder(n, url + 7, err) : 0;
 	free(url);
 	/* a first connection adds a line to it */

@@ -62,6 +62,13 @@ MAIL=etc/systemd/system/holdfast-mail.service
 	run ! grep -q 'AF_INET' "$T/root/$SERVICE"
 	grep -qx 'PrivateNetwork=yes' "$T/root/$SERVICE"
 	run ! grep -q 'CAP_SETUID' "$T/root/$SERVICE"
+	# a timestamp authority is somewhere else
+	cp "$CONF" "$T/plain.conf"
+	sed -i "s|^keys = .*|&\ntsa = https://tsa.example/\ntsa-ca = /etc/holdfast/tsa.pem|" "$CONF"
+	hf schedule install -q --root "$T/root" >/dev/null
+	grep -qx 'RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK' "$T/root/$SERVICE"
+	run ! grep -qx 'PrivateNetwork=yes' "$T/root/$SERVICE"
+	cp "$T/plain.conf" "$CONF"
 	# a dump as another user needs that user's id; a vault elsewhere needs a network
 	printf '[store pg]\ntype = postgres-dump\ndatabase = x\nuser = postgres\n' >>"$CONF"
 	hf schedule install -q --root "$T/root" >/dev/null
