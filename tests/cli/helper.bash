@@ -73,6 +73,15 @@ same_vaults() {
 	done
 }
 
+# at TIME COMMAND...: holdfast with that clock
+at() {
+	local when=$1
+	shift
+	faketime -f "@$when" "$HOLDFAST" -c "$CONF" "$@"
+}
+
+needs_faketime() { command -v faketime >/dev/null || skip "no faketime"; }
+
 # with_pass COMMAND...: holdfast with the passphrase
 with_pass() { hf "$@" --passphrase-file "$T/pass"; }
 

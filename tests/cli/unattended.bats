@@ -4,15 +4,6 @@ load helper
 
 teardown() { [ ! -d "$T/web" ] || touch "$T/web/stop"; }
 
-# at TIME COMMAND...: holdfast with that clock
-at() {
-	local when=$1
-	shift
-	faketime -f "@$when" "$HOLDFAST" -c "$CONF" "$@"
-}
-
-needs_faketime() { command -v faketime >/dev/null || skip "no faketime"; }
-
 two_stores() {
 	new_vault
 	database "$T/crm.db" 50

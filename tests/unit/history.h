@@ -51,9 +51,14 @@ static inline void history_end(struct history *h)
 	pages_end_store(&h->store);
 }
 
-/* What is in the store now is what snapshot seq has to hold. */
+/* What is in the store now is what snapshot seq has to hold. A run that found the store current makes no
+ * snapshot: then the newest one is held against it. */
 static inline bool history_remember(struct history *h, uint64_t seq)
 {
+	if (h->n > 0 && h->moments[h->n - 1].seq == seq) {
+		pages_clear(&h->moments[h->n - 1].image);
+		return pages_copy(&h->moments[h->n - 1].image, &h->store.now);
+	}
 	if (h->n == HISTORY_MOMENTS)
 		return false;
 	struct moment *m = &h->moments[h->n++];

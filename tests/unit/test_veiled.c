@@ -78,6 +78,7 @@ static void the_disk_holds_no_plain_byte(void **state)
 	struct err err = { 0 };
 	AUTO(buf) bytes = image();
 	AUTO(veiled) v = filled(bytes);
+	assert_non_null(v);
 	AUTO(buf) raw = buf_new(1 << 22, &err);
 	assert_int_equal(io_read_file(hidden, raw, &err), 0);
 	assert_int_equal(raw->len, bytes->len);
