@@ -142,6 +142,23 @@ int json_get_hex(const json_t *j, const char *key, void *out, size_t len, const 
 	return 0;
 }
 
+const char *json_text(const json_t *j, const char *key)
+{
+	const char *text = json_string_value(json_object_get(j, key));
+	return text ? text : "";
+}
+
+int64_t json_int(const json_t *j, const char *key)
+{
+	return (int64_t)json_integer_value(json_object_get(j, key));
+}
+
+uint64_t json_count(const json_t *j, const char *key)
+{
+	int64_t n = json_int(j, key);
+	return n > 0 ? (uint64_t)n : 0;
+}
+
 json_t *json_hex(const void *data, size_t len)
 {
 	char text[2 * JSON_HEX_MAX + 1];

@@ -35,6 +35,12 @@ int json_get_text(const json_t *j, const char *key, const char **out, const char
 int json_get_hex(const json_t *j, const char *key, void *out, size_t len, const char *what,
                  struct err *err);
 
+/* Members that are only shown: "", 0 and 0 where one is missing or of another kind; a count is 0 also where
+ * the number is negative. */
+const char *json_text(const json_t *j, const char *key);
+int64_t json_int(const json_t *j, const char *key);
+uint64_t json_count(const json_t *j, const char *key);
+
 /* A new string of hex digits, for building objects. NULL when out of memory, or beyond the maximum. */
 enum { JSON_HEX_MAX = 256 };   /* bytes */
 json_t *json_hex(const void *data, size_t len);

@@ -14,7 +14,6 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/period.h"
-#include "cli/period_json.h"
 #include "cli/report_csv.h"
 #include "cli/report_html.h"
 #include "cli/span.h"
@@ -80,8 +79,8 @@ static int write_document(const struct making *m, struct err *err)
 	if (!out || json_encode(m->doc, out, err) != 0 || write_buf(m, "report.json", out, err) != 0)
 		return err->code;
 	buf_clear(out);
-	if (buf_printf(out, err, "from %lld\nto %lld\n", (long long)period_number(m->doc, "from"),
-	               (long long)period_number(m->doc, "to")) != 0)
+	if (buf_printf(out, err, "from %lld\nto %lld\n", (long long)json_int(m->doc, "from"),
+	               (long long)json_int(m->doc, "to")) != 0)
 		return err->code;
 	return write_buf(m, "SPAN", out, err);
 }
@@ -96,11 +95,11 @@ static int fetch_drills(struct making *m, struct err *err)
 	if (path_of(m, "drills", path, err) != 0 || io_make_dirs(path, 0755, err) != 0)
 		return err->code;
 	json_array_foreach(json_object_get(m->doc, "drills"), i, d) {
-		if (!period_number(d, "finished") || json_is_true(json_object_get(d, "no_report")))
+		if (!json_int(d, "finished") || json_is_true(json_object_get(d, "no_report")))
 			continue;
-		snprintf(name, sizeof name, "drills/%.32s", period_text(d, "id"));
+		snprintf(name, sizeof name, "drills/%.32s", json_text(d, "id"));
 		if (path_of(m, name, path, err) != 0 ||
-		    drill_fetch_evidence(m->cli->vault, period_text(d, "id"), path, err) != 0)
+		    drill_fetch_evidence(m->cli->vault, json_text(d, "id"), path, err) != 0)
 			return err->code;
 		m->drills++;
 	}
@@ -125,8 +124,8 @@ static int fill(struct making *m, struct err *err)
 	    write_page(m, "report.zh.html", REPORT_ZH, err) != 0)
 		return err->code;
 	snprintf(comment, sizeof comment, "evidence\tvault:%.32s\tfrom:%lld\tto:%lld\tdrills:%zu",
-	         period_text(m->doc, "vault"), (long long)period_number(m->doc, "from"),
-	         (long long)period_number(m->doc, "to"), m->drills);
+	         json_text(m->doc, "vault"), (long long)json_int(m->doc, "from"),
+	         (long long)json_int(m->doc, "to"), m->drills);
 	return evidence_sign_folder(m->cli->vault, m->dir, comment, err);
 }
 

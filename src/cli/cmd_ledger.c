@@ -43,34 +43,23 @@ struct listing {
 	size_t n;
 };
 
-static const char *text_of(const json_t *j, const char *key)
-{
-	const char *text = json_string_value(json_object_get(j, key));
-	return text ? text : "";
-}
-
-static json_int_t number_of(const json_t *j, const char *key)
-{
-	return json_integer_value(json_object_get(j, key));
-}
-
 /* What a person wants to know of it first. */
 static void describe(const struct ledger_line *line, const json_t *j, char *out, size_t cap)
 {
 	if (strcmp(line->kind, "run") == 0)
-		snprintf(out, cap, "%" JSON_INTEGER_FORMAT " stores: %" JSON_INTEGER_FORMAT " made, %"
-		         JSON_INTEGER_FORMAT " unchanged, %" JSON_INTEGER_FORMAT " failed",
-		         number_of(j, "stores"), number_of(j, "made"), number_of(j, "unchanged"),
-		         number_of(j, "failed"));
+		snprintf(out, cap, "%" PRId64 " stores: %" PRId64 " made, %"
+		         PRId64 " unchanged, %" PRId64 " failed",
+		         json_int(j, "stores"), json_int(j, "made"), json_int(j, "unchanged"),
+		         json_int(j, "failed"));
 	else if (json_object_get(j, "drill"))
-		snprintf(out, cap, "%.12s... %s", text_of(j, "drill"), text_of(j, "verdict"));
+		snprintf(out, cap, "%.12s... %s", json_text(j, "drill"), json_text(j, "verdict"));
 	else if (json_object_get(j, "store"))
-		snprintf(out, cap, "store %.12s... %s%s%s", text_of(j, "store"), text_of(j, "verdict"),
-		         text_of(j, "act"), json_object_get(j, "mask") ? ", masked" : "");
+		snprintf(out, cap, "store %.12s... %s%s%s", json_text(j, "store"), json_text(j, "verdict"),
+		         json_text(j, "act"), json_object_get(j, "mask") ? ", masked" : "");
 	else if (json_object_get(j, "logs"))
 		snprintf(out, cap, "%zu ledgers", json_array_size(json_object_get(j, "logs")));
 	else
-		snprintf(out, cap, "%.32s", text_of(j, "key"));
+		snprintf(out, cap, "%.32s", json_text(j, "key"));
 }
 
 static int show_json(const struct ledger_line *line, const json_t *entry, struct err *err)

@@ -30,18 +30,6 @@ struct listing {
 	size_t runs;
 };
 
-static const char *text_of(const json_t *j, const char *key)
-{
-	const char *text = json_string_value(json_object_get(j, key));
-	return text ? text : "";
-}
-
-static uint64_t number_of(const json_t *j, const char *key)
-{
-	json_int_t n = json_integer_value(json_object_get(j, key));
-	return n > 0 ? (uint64_t)n : 0;
-}
-
 static bool is_asked(const struct listing *l, const char *store)
 {
 	for (size_t i = 0; i < l->options->n_operands; i++)
@@ -53,17 +41,17 @@ static bool is_asked(const struct listing *l, const char *store)
 
 static int store_row(struct listing *l, const char *when, const json_t *store, struct err *err)
 {
-	const char *result = text_of(store, "result"), *error = text_of(store, "error");
+	const char *result = json_text(store, "result"), *error = json_text(store, "error");
 	char snapshot[TEXT_MAX] = "", stored[TEXT_MAX] = "", took[TEXT_MAX];
 	bool failed = strcmp(result, "failed") == 0;
 	if (!failed) {
 		snprintf(snapshot, sizeof snapshot, "snapshot %" PRIu64,
-		         number_of(store, "snapshot"));
-		text_size(stored, number_of(store, "bytes_stored"));
+		         json_count(store, "snapshot"));
+		text_size(stored, json_count(store, "bytes_stored"));
 	}
-	return TABLE_ROW(l->table, err, when, text_of(store, "store"),
-	                 failed ? "FAILED" : text_of(store, "kind"), snapshot, stored,
-	                 text_took(took, number_of(store, "duration_ms")), error);
+	return TABLE_ROW(l->table, err, when, json_text(store, "store"),
+	                 failed ? "FAILED" : json_text(store, "kind"), snapshot, stored,
+	                 text_took(took, json_count(store, "duration_ms")), error);
 }
 
 struct tally {
@@ -76,10 +64,10 @@ static struct tally count(const json_t *stores)
 	struct tally t = { 0 };
 	for (size_t i = 0; i < json_array_size(stores); i++) {
 		const json_t *store = json_array_get(stores, i);
-		bool failed = strcmp(text_of(store, "result"), "failed") == 0;
+		bool failed = strcmp(json_text(store, "result"), "failed") == 0;
 		t.done += !failed;
 		t.failed += failed;
-		t.stored += number_of(store, "bytes_stored");
+		t.stored += json_count(store, "bytes_stored");
 	}
 	return t;
 }
@@ -91,10 +79,10 @@ static int run_row(struct listing *l, const char *when, const json_t *run, struc
 	int used = snprintf(stores, sizeof stores, "%zu done", t.done);
 	if (t.failed)
 		snprintf(stores + used, sizeof stores - (size_t)used, ", %zu FAILED", t.failed);
-	snprintf(status, sizeof status, "exit %" PRIu64, number_of(run, "exit"));
-	return TABLE_ROW(l->table, err, when, text_of(run, "command"), stores, status,
+	snprintf(status, sizeof status, "exit %" PRIu64, json_count(run, "exit"));
+	return TABLE_ROW(l->table, err, when, json_text(run, "command"), stores, status,
 	                 text_size(stored, t.stored),
-	                 text_took(took, number_of(run, "duration_ms")), text_of(run, "id"));
+	                 text_took(took, json_count(run, "duration_ms")), json_text(run, "id"));
 }
 
 static int note_rows(struct listing *l, const json_t *notes, struct err *err)
@@ -113,14 +101,15 @@ static int show(struct listing *l, const json_t *run, struct err *err)
 	char when[TEXT_MAX];
 	const json_t *stores = json_object_get(run, "stores");
 	bool named = l->options->n_operands > 0;
-	text_time(when, (int64_t)number_of(run, "time"));
+	text_time(when, (int64_t)json_count(run, "time"));
 	if (!named && (run_row(l, when, run, err) != 0 ||
 	               note_rows(l, json_object_get(run, "notes"), err) != 0))
 		return err->code;
 	for (size_t i = 0; i < json_array_size(stores); i++) {
 		const json_t *store = json_array_get(stores, i);
-		bool told = named || l->options->verbose || l->options->own[RUN] || *text_of(store, "error");
-		if (told && is_asked(l, text_of(store, "store")) &&
+		bool told = named || l->options->verbose || l->options->own[RUN] ||
+		            *json_text(store, "error");
+		if (told && is_asked(l, json_text(store, "store")) &&
 		    store_row(l, named ? when : "", store, err) != 0)
 			return err->code;
 	}
@@ -131,7 +120,7 @@ static bool concerns(const struct listing *l, const json_t *run)
 {
 	const json_t *stores = json_object_get(run, "stores");
 	for (size_t i = 0; i < json_array_size(stores); i++)
-		if (is_asked(l, text_of(json_array_get(stores, i), "store")))
+		if (is_asked(l, json_text(json_array_get(stores, i), "store")))
 			return true;
 	return l->options->n_operands == 0;
 }
@@ -139,13 +128,13 @@ static bool concerns(const struct listing *l, const json_t *run)
 static bool is_named(const struct listing *l, const json_t *run)
 {
 	const char *id = l->options->own[RUN];
-	return !id || strcmp(id, text_of(run, "id")) == 0;
+	return !id || strcmp(id, json_text(run, "id")) == 0;
 }
 
 static int visit(void *arg, const json_t *run, struct err *err)
 {
 	struct listing *l = arg;
-	if ((int64_t)number_of(run, "time") < l->since_s || !is_named(l, run) || !concerns(l, run))
+	if ((int64_t)json_count(run, "time") < l->since_s || !is_named(l, run) || !concerns(l, run))
 		return 0;
 	l->runs++;
 	return l->options->json ? output_json(json_deep_copy(run), err) : show(l, run, err);

@@ -11,7 +11,6 @@
 #include "cli/output.h"
 #include "cli/period.h"
 #include "cli/period_facts.h"
-#include "cli/period_json.h"
 #include "cli/report_csv.h"
 #include "cli/report_html.h"
 #include "cli/report_words.h"
@@ -50,7 +49,7 @@ static int write_html(const json_t *doc, const char *path, enum report_lang lang
 
 static long long sum(const json_t *doc, const char *key)
 {
-	return (long long)period_number(json_object_get(doc, "sums"), key);
+	return (long long)json_int(json_object_get(doc, "sums"), key);
 }
 
 static void print_gaps(const json_t *doc)
@@ -67,8 +66,8 @@ static void print_gaps(const json_t *doc)
 static int print_text(const json_t *doc)
 {
 	char from[TEXT_MAX], to[TEXT_MAX];
-	printf("%s to %s\n", text_time(from, period_number(doc, "from")),
-	       text_time(to, period_number(doc, "to")));
+	printf("%s to %s\n", text_time(from, json_int(doc, "from")),
+	       text_time(to, json_int(doc, "to")));
 	printf("drills  %lld done: %lld passed, %lld failed, %lld could not verify; %lld never finished, "
 	       "%lld missed\n", sum(doc, "drills"), sum(doc, "passed"), sum(doc, "failed"),
 	       sum(doc, "unverified"), sum(doc, "lost"), sum(doc, "missed"));

@@ -33,17 +33,6 @@ static int page_begin(struct page *p, const struct drill_result *r, struct err *
 
 /* ---- members ---- */
 
-static const char *text_of(const json_t *j, const char *key)
-{
-	const char *text = json_string_value(json_object_get(j, key));
-	return text ? text : "";
-}
-
-static json_int_t number_of(const json_t *j, const char *key)
-{
-	return json_integer_value(json_object_get(j, key));
-}
-
 static bool is_true(const json_t *j, const char *key)
 {
 	return json_is_true(json_object_get(j, key));
@@ -67,10 +56,10 @@ static void head_line(const struct page *p, const struct drill_result *r)
 {
 	char verdict[24], name[4 * SHOWN_MAX];
 	size_t n = 0;
-	for (const char *v = text_of(p->report, "verdict"); *v && n + 1 < sizeof verdict; v++)
+	for (const char *v = json_text(p->report, "verdict"); *v && n + 1 < sizeof verdict; v++)
 		verdict[n++] = (char)toupper((unsigned char)*v);
 	verdict[n] = '\0';
-	printf("RECOVERY DRILL %.12s %s%*s%s\n", r->id, shown(name, text_of(p->detail, "drill_name")), 8,
+	printf("RECOVERY DRILL %.12s %s%*s%s\n", r->id, shown(name, json_text(p->detail, "drill_name")), 8,
 	       "", verdict);
 }
 
@@ -81,10 +70,10 @@ static void people_line(const struct page *p)
 	char text[4 * SHOWN_MAX];
 	bool any = false;
 	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-		if (!*text_of(p->detail, keys[i][0]))
+		if (!*json_text(p->detail, keys[i][0]))
 			continue;
-		printf("%s%s %s", any ? ", " : "", any ? keys[i][1] : keys[i][1],
-		       shown(text, text_of(p->detail, keys[i][0])));
+		printf("%s%s %s", any ? ", " : "", keys[i][1],
+		       shown(text, json_text(p->detail, keys[i][0])));
 		any = true;
 	}
 	if (any)
@@ -96,12 +85,12 @@ static void restored_line(const struct page *p)
 	const json_t *s = json_object_get(p->report, "snapshot"), *from;
 	char store[4 * SHOWN_MAX], when[TEXT_MAX], url[4 * SHOWN_MAX];
 	from = json_object_get(p->report, "source");
-	const char *name = text_of(p->detail, "store_name");
+	const char *name = json_text(p->detail, "store_name");
 	printf("%-*s%s snapshot %lld of %s, %s%s%s%s, on %s\n", INDENT, "Restored",
-	       *name ? shown(store, name) : text_of(s, "store"), (long long)number_of(s, "seq"),
-	       number_of(s, "time") ? text_time(when, number_of(s, "time")) : "an unknown time",
+	       *name ? shown(store, name) : json_text(s, "store"), (long long)json_int(s, "seq"),
+	       json_int(s, "time") ? text_time(when, json_int(s, "time")) : "an unknown time",
 	       is_true(from, "offsite") ? "offsite" : "from a local vault", p->detail ? " (" : "",
-	       shown(url, text_of(p->detail, "source_url")), p->detail ? ")" : "",
+	       shown(url, json_text(p->detail, "source_url")), p->detail ? ")" : "",
 	       is_true(json_object_get(p->report, "isolation"), "other_machine")
 	               ? "a machine that does not write it" : "the machine that writes it");
 }
@@ -109,17 +98,17 @@ static void restored_line(const struct page *p)
 static void chosen_line(const struct page *p)
 {
 	const json_t *s = json_object_get(p->report, "selection");
-	const char *rule = text_of(s, "rule");
+	const char *rule = json_text(s, "rule");
 	char seed[9];
-	snprintf(seed, sizeof seed, "%.8s", text_of(s, "seed"));
+	snprintf(seed, sizeof seed, "%.8s", json_text(s, "seed"));
 	printf("%-*s", INDENT, "Chosen");
 	if (strcmp(rule, "drawn") == 0)
 		printf("%lld of %lld candidates, drawn (seed %s...): not by us",
-		       (long long)number_of(s, "chosen") + 1, (long long)number_of(s, "population"), seed);
+		       (long long)json_int(s, "chosen") + 1, (long long)json_int(s, "population"), seed);
 	else
 		printf("%s", strcmp(rule, "newest") == 0 ? "the only candidate" : "named by who ran it");
-	if (number_of(s, "attempt") > 1)
-		printf("; RETRY: attempt %lld for this date", (long long)number_of(s, "attempt"));
+	if (json_int(s, "attempt") > 1)
+		printf("; RETRY: attempt %lld for this date", (long long)json_int(s, "attempt"));
 	putchar('\n');
 }
 
@@ -129,8 +118,8 @@ static void phases(const struct page *p)
 	size_t i;
 	json_array_foreach(list, i, phase) {
 		char took[TEXT_MAX];
-		printf("  %s %s", text_of(phase, "name"),
-		       text_took(took, (uint64_t)number_of(phase, "ms")));
+		printf("  %s %s", json_text(phase, "name"),
+		       text_took(took, (uint64_t)json_int(phase, "ms")));
 	}
 	putchar('\n');
 }
@@ -138,7 +127,7 @@ static void phases(const struct page *p)
 static void rto_line(const struct page *p)
 {
 	const json_t *rto = json_object_get(p->report, "rto");
-	json_int_t target = number_of(rto, "target_ms"), value = number_of(rto, "value_ms");
+	json_int_t target = json_int(rto, "target_ms"), value = json_int(rto, "value_ms");
 	char text[TEXT_MAX];
 	printf("%-*s", INDENT, "RTO");
 	if (is_true(rto, "measured"))
@@ -155,7 +144,7 @@ static void rto_line(const struct page *p)
 static void rpo_line(const struct page *p)
 {
 	const json_t *rpo = json_object_get(p->report, "rpo");
-	json_int_t target = number_of(rpo, "target_s"), value = number_of(rpo, "value_s");
+	json_int_t target = json_int(rpo, "target_s"), value = json_int(rpo, "value_s");
 	char text[TEXT_MAX];
 	printf("%-*s", INDENT, "RPO");
 	if (is_true(rpo, "measured"))
@@ -165,8 +154,8 @@ static void rpo_line(const struct page *p)
 	if (target)
 		printf("   objective %s   %s", text_took(text, (uint64_t)target * 1000),
 		       !is_true(rpo, "measured") ? "NOT KNOWN" : value <= target ? "met" : "MISSED");
-	if (*text_of(p->detail, "position"))
-		printf("   %s", text_of(p->detail, "position"));
+	if (*json_text(p->detail, "position"))
+		printf("   %s", json_text(p->detail, "position"));
 	putchar('\n');
 }
 
@@ -185,7 +174,7 @@ static void count_checks(const struct page *p, size_t *passed, size_t *failed, s
 	size_t i;
 	*passed = *failed = *skipped = 0;
 	json_array_foreach(json_object_get(p->report, "checks"), i, c) {
-		const char *result = text_of(c, "result");
+		const char *result = json_text(c, "result");
 		*(strcmp(result, "passed") == 0 ? passed
 		  : strcmp(result, "failed") == 0 ? failed : skipped) += 1;
 	}
@@ -195,16 +184,17 @@ static void check_line(const struct page *p, size_t i, const json_t *c)
 {
 	const json_t *d = detail_of(p, i);
 	char name[4 * SHOWN_MAX], expected[4 * SHOWN_MAX], actual[4 * SHOWN_MAX];
-	const char *result = text_of(c, "result"), *said = text_of(d, "actual");
+	const char *result = json_text(c, "result"), *said = json_text(d, "actual");
 	if (!*said)
-		said = text_of(d, "message");
+		said = json_text(d, "message");
 	printf("%*s%s %s", INDENT, "", strcmp(result, "passed") == 0 ? "ok     "
 	       : strcmp(result, "failed") == 0 ? "FAILED " : "skipped",
-	       *text_of(d, "name") ? shown(name, text_of(d, "name")) : text_of(c, "kind"));
+	       *json_text(d, "name") ? shown(name, json_text(d, "name")) : json_text(c, "kind"));
 	if (d)
-		printf(": expected %s, got %s", shown(expected, text_of(d, "expected")), shown(actual, said));
-	else if (*text_of(c, "why"))
-		printf(" (%s)", text_of(c, "why"));
+		printf(": expected %s, got %s", shown(expected, json_text(d, "expected")),
+		       shown(actual, said));
+	else if (*json_text(c, "why"))
+		printf(" (%s)", json_text(c, "why"));
 	putchar('\n');
 }
 
@@ -222,9 +212,9 @@ static void check_lines(const struct page *p)
 	json_array_foreach(json_object_get(p->report, "checks"), i, c)
 		check_line(p, i, c);
 	const json_t *counts = json_object_get(p->detail, "counts");
-	if (number_of(counts, "rows_actual"))
+	if (json_int(counts, "rows_actual"))
 		printf("%*s%lld rows in the restored tables\n", INDENT, "",
-		       (long long)number_of(counts, "rows_actual"));
+		       (long long)json_int(counts, "rows_actual"));
 }
 
 static void teardown_line(const struct page *p)
@@ -245,11 +235,11 @@ static void finding_lines(const struct page *p)
 	printf("%-*s%s\n", INDENT, "Findings", json_array_size(list) ? "" : "none");
 	json_array_foreach(list, i, f) {
 		const json_t *d = json_array_get(json_object_get(p->detail, "findings"), i);
-		printf("%*s%s ", INDENT, "", shown(ticket, text_of(d, "ticket")));
-		if (number_of(f, "closed"))
-			printf("closed %s\n", text_time(when, number_of(f, "closed")));
-		else if (number_of(f, "due"))
-			printf("open, due %s\n", text_time(when, number_of(f, "due")));
+		printf("%*s%s ", INDENT, "", shown(ticket, json_text(d, "ticket")));
+		if (json_int(f, "closed"))
+			printf("closed %s\n", text_time(when, json_int(f, "closed")));
+		else if (json_int(f, "due"))
+			printf("open, due %s\n", text_time(when, json_int(f, "due")));
 		else
 			printf("open\n");
 	}
@@ -310,8 +300,8 @@ int drill_page_json(const struct drill_result *r, struct err *err)
 static bool is_missed(const json_t *report, const char *objective, const char *target, const char *value)
 {
 	const json_t *o = json_object_get(report, objective);
-	return is_true(o, "measured") && number_of(o, target) &&
-	       number_of(o, value) > number_of(o, target);
+	return is_true(o, "measured") && json_int(o, target) &&
+	       json_int(o, value) > json_int(o, target);
 }
 
 void drill_page_why(const struct drill_result *r, char *out, size_t cap)
@@ -325,18 +315,18 @@ void drill_page_why(const struct drill_result *r, char *out, size_t cap)
 		return;
 	json_array_foreach(json_object_get(p.report, "checks"), i, c) {
 		const json_t *d = detail_of(&p, i);
-		const char *what = *text_of(d, "actual") ? text_of(d, "actual") : text_of(d, "message");
-		if (strcmp(text_of(c, "result"), "passed") == 0)
+		const char *what = *json_text(d, "actual") ? json_text(d, "actual") : json_text(d, "message");
+		if (strcmp(json_text(c, "result"), "passed") == 0)
 			continue;
 		snprintf(out, cap, "%s: %.100s: %s %s: %.200s", drill_verdict_text(r->verdict),
-		         text_of(p.detail, "store_name"), *text_of(d, "name") ? text_of(d, "name")
-		         : text_of(c, "kind"), text_of(c, "result"), *what ? what : text_of(c, "why"));
+		         json_text(p.detail, "store_name"), *json_text(d, "name") ? json_text(d, "name")
+		         : json_text(c, "kind"), json_text(c, "result"), *what ? what : json_text(c, "why"));
 		return;
 	}
 	stopped = json_object_get(p.report, "stopped");
-	if (*text_of(stopped, "phase"))
+	if (*json_text(stopped, "phase"))
 		snprintf(out, cap, "%s: stopped in '%s'", drill_verdict_text(r->verdict),
-		         text_of(stopped, "phase"));
+		         json_text(stopped, "phase"));
 	else if (is_missed(p.report, "rto", "target_ms", "value_ms"))
 		snprintf(out, cap, "%s: it took longer than 'rto'", drill_verdict_text(r->verdict));
 	else if (is_missed(p.report, "rpo", "target_s", "value_s"))
@@ -354,11 +344,11 @@ void drill_page_troubles(const struct drill_result *r)
 	json_array_foreach(json_object_get(p.report, "checks"), i, c) {
 		const json_t *d = detail_of(&p, i);
 		char name[4 * SHOWN_MAX], said[4 * SHOWN_MAX], store[4 * SHOWN_MAX];
-		if (strcmp(text_of(c, "result"), "passed") == 0)
+		if (strcmp(json_text(c, "result"), "passed") == 0)
 			continue;
-		const char *what = *text_of(d, "actual") ? text_of(d, "actual") : text_of(d, "message");
+		const char *what = *json_text(d, "actual") ? json_text(d, "actual") : json_text(d, "message");
 		output_note("drill %.12s of %s: %s %s: %s", r->id,
-		            shown(store, text_of(p.detail, "store_name")), shown(name, text_of(d, "name")),
-		            text_of(c, "result"), shown(said, what));
+		            shown(store, json_text(p.detail, "store_name")),
+		            shown(name, json_text(d, "name")), json_text(c, "result"), shown(said, what));
 	}
 }

@@ -12,7 +12,6 @@
 #include "cli/output.h"
 #include "cli/period_drills.h"
 #include "cli/period_facts.h"
-#include "cli/period_json.h"
 #include "cli/stores.h"
 #include "holdfast/enrol.h"
 #include "holdfast/err.h"
@@ -35,7 +34,7 @@ static int no_memory(struct err *err)
 
 static void count(json_t *j, const char *key, int64_t more)
 {
-	json_object_set_new(j, key, json_integer((json_int_t)(period_number(j, key) + more)));
+	json_object_set_new(j, key, json_integer((json_int_t)(json_int(j, key) + more)));
 }
 
 static int append(json_t *doc, const char *key, json_t *one, struct err *err)
@@ -75,8 +74,8 @@ static int take_run(void *arg, const struct ledger_line *line, struct err *err)
 	if (!day)
 		return j ? no_memory(err) : (int)err->code;
 	count(day, "runs", 1);
-	count(day, "good", period_number(j, "stores") - period_number(j, "failed"));
-	count(day, "failed", period_number(j, "failed"));
+	count(day, "good", json_int(j, "stores") - json_int(j, "failed"));
+	count(day, "failed", json_int(j, "failed"));
 	return 0;
 }
 
@@ -158,15 +157,15 @@ static void add_drills_of(const json_t *doc, json_t *store)
 	const json_t *d;
 	size_t i;
 	json_array_foreach(json_object_get(doc, "drills"), i, d) {
-		if (strcmp(period_text(d, "store"), period_text(store, "id")) != 0 ||
-		    strcmp(period_text(d, "writer"), period_text(store, "writer_id")) != 0)
+		if (strcmp(json_text(d, "store"), json_text(store, "id")) != 0 ||
+		    strcmp(json_text(d, "writer"), json_text(store, "writer_id")) != 0)
 			continue;
 		count(store, "drills", 1);
-		if (period_number(d, "finished") < period_number(store, "drilled"))
+		if (json_int(d, "finished") < json_int(store, "drilled"))
 			continue;
 		json_object_set(store, "drilled", json_object_get(d, "finished"));
 		json_object_set(store, "verdict", json_object_get(d, "state"));
-		if (!*period_text(store, "asset"))
+		if (!*json_text(store, "asset"))
 			json_object_set(store, "asset", json_object_get(d, "asset"));
 	}
 }

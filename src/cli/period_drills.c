@@ -10,7 +10,6 @@
 #include "cli/drill_listing.h"
 #include "cli/drill_page.h"
 #include "cli/output.h"
-#include "cli/period_json.h"
 #include "holdfast/drill.h"
 #include "holdfast/err.h"
 
@@ -47,10 +46,10 @@ static void take_objective(json_t *out, const json_t *report, const char *what, 
 	snprintf(target, sizeof target, "target_%s", unit);
 	if (json_is_true(json_object_get(o, "measured"))) {
 		snprintf(key, sizeof key, "%s_%s", what, unit);
-		set_number(out, key, period_number(o, value));
+		set_number(out, key, json_int(o, value));
 	}
 	snprintf(key, sizeof key, "%s_target_%s", what, unit);
-	set_number(out, key, period_number(o, target));
+	set_number(out, key, json_int(o, target));
 }
 
 static void count_checks(json_t *out, const json_t *report)
@@ -61,7 +60,7 @@ static void count_checks(json_t *out, const json_t *report)
 	size_t i;
 	json_array_foreach(json_object_get(report, "checks"), i, c)
 		for (int w = 0; w < 3; w++)
-			n[w] += strcmp(period_text(c, "result"), words[w]) == 0;
+			n[w] += strcmp(json_text(c, "result"), words[w]) == 0;
 	for (int w = 0; w < 3; w++)
 		set_number(out, words[w], n[w]);
 }
@@ -74,17 +73,17 @@ static void take_report(json_t *out, const json_t *report)
 	};
 	const json_t *s = json_object_get(report, "snapshot");
 	const json_t *selection = json_object_get(report, "selection");
-	set_text(out, "store", period_text(s, "store"));
-	set_text(out, "writer", period_text(s, "writer"));
-	set_number(out, "seq", period_number(s, "seq"));
-	set_number(out, "taken", period_number(s, "time"));
-	set_text(out, "rule", period_text(selection, "rule"));
-	set_number(out, "population", period_number(selection, "population"));
-	set_number(out, "fresh_until", period_number(report, "fresh_until"));
-	set_number(out, "every_s", period_number(json_object_get(report, "policy"), "every"));
-	set_text(out, "policy", period_text(json_object_get(report, "policy"), "sha256"));
-	set_text(out, "tables", period_text(json_object_get(report, "complete"), "tables"));
-	json_object_set_new(out, "runbook", json_boolean(*period_text(report, "runbook") != '\0'));
+	set_text(out, "store", json_text(s, "store"));
+	set_text(out, "writer", json_text(s, "writer"));
+	set_number(out, "seq", json_int(s, "seq"));
+	set_number(out, "taken", json_int(s, "time"));
+	set_text(out, "rule", json_text(selection, "rule"));
+	set_number(out, "population", json_int(selection, "population"));
+	set_number(out, "fresh_until", json_int(report, "fresh_until"));
+	set_number(out, "every_s", json_int(json_object_get(report, "policy"), "every"));
+	set_text(out, "policy", json_text(json_object_get(report, "policy"), "sha256"));
+	set_text(out, "tables", json_text(json_object_get(report, "complete"), "tables"));
+	json_object_set_new(out, "runbook", json_boolean(*json_text(report, "runbook") != '\0'));
 	json_object_set_new(out, "approval_needed",
 	                    json_boolean(json_is_true(json_object_get(report, "approval_needed"))));
 	for (size_t i = 0; i < sizeof truths / sizeof *truths; i++)
@@ -97,10 +96,10 @@ static void take_report(json_t *out, const json_t *report)
 
 static void take_detail(json_t *out, const json_t *detail)
 {
-	set_text(out, "name", period_text(detail, "drill_name"));
-	set_text(out, "store_name", period_text(detail, "store_name"));
-	set_text(out, "asset", period_text(detail, "asset"));
-	set_text(out, "owner", period_text(detail, "owner"));
+	set_text(out, "name", json_text(detail, "drill_name"));
+	set_text(out, "store_name", json_text(detail, "store_name"));
+	set_text(out, "asset", json_text(detail, "asset"));
+	set_text(out, "owner", json_text(detail, "owner"));
 }
 
 /* ---- what is done about it ---- */
@@ -112,16 +111,16 @@ static int take_findings(json_t *findings, const json_t *report, const json_t *d
 	size_t i;
 	json_array_foreach(json_object_get(report, "findings"), i, f) {
 		const json_t *d = json_array_get(json_object_get(detail, "findings"), i);
-		const char *id = period_text(f, "id");
+		const char *id = json_text(f, "id");
 		json_t *one = json_object();
 		if (!one || json_object_set_new(findings, id, one) != 0)
 			return no_memory(err);
 		set_text(one, "id", id);
-		set_text(one, "ticket", period_text(d, "ticket"));
-		set_text(one, "text", period_text(d, "text"));
-		set_number(one, "opened", period_number(f, "opened"));
-		set_number(one, "due", period_number(f, "due"));
-		set_number(one, "closed", period_number(f, "closed"));
+		set_text(one, "ticket", json_text(d, "ticket"));
+		set_text(one, "text", json_text(d, "text"));
+		set_number(one, "opened", json_int(f, "opened"));
+		set_number(one, "due", json_int(f, "due"));
+		set_number(one, "closed", json_int(f, "closed"));
 	}
 	return 0;
 }
@@ -198,18 +197,18 @@ static int add_one(struct gathering *g, const struct listed_drill *d, struct err
 /* Of one machine and, by its configuration, one drill. */
 static bool is_same_series(const json_t *a, const json_t *b)
 {
-	const char *key = *period_text(a, "name") && *period_text(b, "name") ? "name" : "policy";
-	return strcmp(period_text(a, "machine"), period_text(b, "machine")) == 0 &&
-	       strcmp(period_text(a, key), period_text(b, key)) == 0;
+	const char *key = *json_text(a, "name") && *json_text(b, "name") ? "name" : "policy";
+	return strcmp(json_text(a, "machine"), json_text(b, "machine")) == 0 &&
+	       strcmp(json_text(a, key), json_text(b, key)) == 0;
 }
 
 static int64_t next_start(const json_t *drills, size_t at, int64_t otherwise)
 {
 	const json_t *d = json_array_get(drills, at), *other;
-	int64_t started = period_number(d, "started"), next = INT64_MAX;
+	int64_t started = json_int(d, "started"), next = INT64_MAX;
 	size_t i;
 	json_array_foreach(drills, i, other) {
-		int64_t s = period_number(other, "started");
+		int64_t s = json_int(other, "started");
 		if (i != at && is_same_series(d, other) && s >= started && s < next &&
 		    (s > started || i > at))
 			next = s;
@@ -223,15 +222,15 @@ static int find_missed(json_t *missed, const json_t *drills, int64_t end_s, stru
 	const json_t *d;
 	size_t i;
 	json_array_foreach(drills, i, d) {
-		int64_t fresh = period_number(d, "fresh_until");
-		if (!fresh || !period_number(d, "every_s"))
+		int64_t fresh = json_int(d, "fresh_until");
+		if (!fresh || !json_int(d, "every_s"))
 			continue;
 		int64_t next = next_start(drills, i, end_s);
 		if (next <= fresh)
 			continue;
 		json_t *one = json_pack("{s:o, s:o, s:I, s:I}", "name",
-		                        output_json_text(period_text(d, "name")), "machine",
-		                        output_json_text(period_text(d, "machine")), "since",
+		                        output_json_text(json_text(d, "name")), "machine",
+		                        output_json_text(json_text(d, "machine")), "since",
 		                        (json_int_t)fresh, "until", (json_int_t)next);
 		if (!one || json_array_append_new(missed, one) != 0)
 			return no_memory(err);
@@ -252,8 +251,8 @@ static int list_findings(json_t *list, json_t *by_id, struct err *err)
 int period_add_drills(json_t *doc, struct cli *cli, struct err *err)
 {
 	json_t *missed = json_array(), *list = json_array();
-	struct gathering g = { .cli = cli, .drills = json_array(), .from_s = period_number(doc, "from"),
-	                       .to_s = period_number(doc, "to") };
+	struct gathering g = { .cli = cli, .drills = json_array(), .from_s = json_int(doc, "from"),
+	                       .to_s = json_int(doc, "to") };
 	JSON_AUTO by_id = g.findings = json_object();
 	/* from here on they are the document's */
 	if (json_object_set_new(doc, "drills", g.drills) != 0 ||
@@ -268,6 +267,6 @@ int period_add_drills(json_t *doc, struct cli *cli, struct err *err)
 		if (add_one(&g, &l->all[i], err) != 0)
 			return err->code;
 	set_number(doc, "sealed", g.sealed);
-	int64_t made = period_number(doc, "made"), end = g.to_s < made ? g.to_s : made;
+	int64_t made = json_int(doc, "made"), end = g.to_s < made ? g.to_s : made;
 	return find_missed(missed, g.drills, end, err) == 0 ? list_findings(list, by_id, err) : err->code;
 }

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "cli/period_json.h"
+#include "base/json.h"
 #include "holdfast/err.h"
 
 enum { CLAUSE_FACTS_MAX = 8 };
@@ -22,30 +22,30 @@ static bool is_on(const json_t *j, const char *key)
 
 typedef bool drill_test(const json_t *drill);
 
-static bool is_done(const json_t *d) { return period_number(d, "finished") > 0; }
-static bool is_passed(const json_t *d) { return strcmp(period_text(d, "state"), "passed") == 0; }
-static bool is_failed(const json_t *d) { return strcmp(period_text(d, "state"), "failed") == 0; }
+static bool is_done(const json_t *d) { return json_int(d, "finished") > 0; }
+static bool is_passed(const json_t *d) { return strcmp(json_text(d, "state"), "passed") == 0; }
+static bool is_failed(const json_t *d) { return strcmp(json_text(d, "state"), "failed") == 0; }
 static bool is_unverified(const json_t *d)
 {
-	return strcmp(period_text(d, "state"), "could-not-verify") == 0;
+	return strcmp(json_text(d, "state"), "could-not-verify") == 0;
 }
-static bool is_lost(const json_t *d) { return strcmp(period_text(d, "state"), "not-finished") == 0; }
-static bool has_rto(const json_t *d) { return is_done(d) && period_number(d, "rto_target_ms") > 0; }
+static bool is_lost(const json_t *d) { return strcmp(json_text(d, "state"), "not-finished") == 0; }
+static bool has_rto(const json_t *d) { return is_done(d) && json_int(d, "rto_target_ms") > 0; }
 static bool met_rto(const json_t *d)
 {
 	return has_rto(d) && json_object_get(d, "rto_ms") &&
-	       period_number(d, "rto_ms") <= period_number(d, "rto_target_ms");
+	       json_int(d, "rto_ms") <= json_int(d, "rto_target_ms");
 }
-static bool has_rpo(const json_t *d) { return is_done(d) && period_number(d, "rpo_target_s") > 0; }
+static bool has_rpo(const json_t *d) { return is_done(d) && json_int(d, "rpo_target_s") > 0; }
 static bool met_rpo(const json_t *d)
 {
 	return has_rpo(d) && json_object_get(d, "rpo_s") &&
-	       period_number(d, "rpo_s") <= period_number(d, "rpo_target_s");
+	       json_int(d, "rpo_s") <= json_int(d, "rpo_target_s");
 }
 static bool is_checked(const json_t *d)
 {
-	return is_done(d) && period_number(d, "passed") > 0 && period_number(d, "failed") == 0 &&
-	       period_number(d, "skipped") == 0;
+	return is_done(d) && json_int(d, "passed") > 0 && json_int(d, "failed") == 0 &&
+	       json_int(d, "skipped") == 0;
 }
 static bool is_offsite(const json_t *d) { return is_done(d) && is_on(d, "offsite"); }
 static bool is_apart(const json_t *d)
@@ -54,10 +54,10 @@ static bool is_apart(const json_t *d)
 }
 static bool is_drawn(const json_t *d)
 {
-	return is_done(d) && strcmp(period_text(d, "rule"), "named") != 0 && *period_text(d, "rule");
+	return is_done(d) && strcmp(json_text(d, "rule"), "named") != 0 && *json_text(d, "rule");
 }
 static bool has_runbook(const json_t *d) { return is_done(d) && is_on(d, "runbook"); }
-static bool is_approved(const json_t *d) { return is_done(d) && *period_text(d, "approved_by"); }
+static bool is_approved(const json_t *d) { return is_done(d) && *json_text(d, "approved_by"); }
 static bool has_report(const json_t *d) { return is_done(d) && !is_on(d, "no_report"); }
 
 static int64_t count(const json_t *doc, drill_test *test)
@@ -76,7 +76,7 @@ static int64_t add_up(const json_t *doc, const char *list, const char *key)
 	const json_t *one;
 	size_t i;
 	json_array_foreach(json_object_get(doc, list), i, one)
-		n += period_number(one, key);
+		n += json_int(one, key);
 	return n;
 }
 
@@ -91,7 +91,7 @@ static int64_t stores_with(const json_t *doc, const char *key, const char *value
 	const json_t *s;
 	size_t i;
 	json_array_foreach(json_object_get(doc, "stores"), i, s)
-		n += value ? strcmp(period_text(s, key), value) == 0 : *period_text(s, key) != '\0';
+		n += value ? strcmp(json_text(s, key), value) == 0 : *json_text(s, key) != '\0';
 	return n;
 }
 
@@ -101,7 +101,7 @@ static int64_t findings_closed(const json_t *doc)
 	const json_t *f;
 	size_t i;
 	json_array_foreach(json_object_get(doc, "findings"), i, f)
-		n += period_number(f, "closed") > 0;
+		n += json_int(f, "closed") > 0;
 	return n;
 }
 
@@ -137,8 +137,8 @@ static int add_facts(json_t *doc, struct err *err)
 	int64_t done = count(doc, is_done), lost = count(doc, is_lost), all = done + lost;
 	int64_t bad = count(doc, is_failed) + count(doc, is_unverified) + lost;
 	const struct { const char *name; int64_t good, of; } table[] = {
-		{ "backups", period_number(sums, "backups") - period_number(sums, "backups_failed"),
-		  period_number(sums, "backups") },
+		{ "backups", json_int(sums, "backups") - json_int(sums, "backups_failed"),
+		  json_int(sums, "backups") },
 		{ "restored", count(doc, is_passed), all },
 		{ "every-store", stores_with(doc, "verdict", "passed"), size_of(doc, "stores") },
 		{ "cadence", done, done + size_of(doc, "missed") },
@@ -165,14 +165,14 @@ static int add_facts(json_t *doc, struct err *err)
 
 bool period_has_evidence(const json_t *fact)
 {
-	return period_number(fact, "good") > 0;
+	return json_int(fact, "good") > 0;
 }
 
 /* Where nothing went wrong nothing had to be corrected. */
 bool period_has_gap(const json_t *fact)
 {
-	int64_t good = period_number(fact, "good"), of = period_number(fact, "of");
-	return good < of || (of == 0 && strcmp(period_text(fact, "fact"), "corrective") != 0);
+	int64_t good = json_int(fact, "good"), of = json_int(fact, "of");
+	return good < of || (of == 0 && strcmp(json_text(fact, "fact"), "corrective") != 0);
 }
 
 const json_t *period_fact(const json_t *doc, const char *name)
@@ -180,7 +180,7 @@ const json_t *period_fact(const json_t *doc, const char *name)
 	const json_t *one;
 	size_t i;
 	json_array_foreach(json_object_get(doc, "facts"), i, one)
-		if (strcmp(period_text(one, "fact"), name) == 0)
+		if (strcmp(json_text(one, "fact"), name) == 0)
 			return one;
 	return NULL;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli/period_json.h"
+#include "base/json.h"
 #include "cli/report_page.h"
 #include "cli/text.h"
 
@@ -99,14 +99,14 @@ static bool collect(struct chart *c, const char *value, const char *target, uint
 	if (!c->points)
 		return false;
 	json_array_foreach(drills, i, d) {
-		int64_t v = period_number(d, value), t = period_number(d, target);
+		int64_t v = json_int(d, value), t = json_int(d, target);
 		/* what is longer than ten years was not measured */
 		int64_t limit = INT64_C(315360000) * 1000 / (int64_t)unit_ms;
 		if (!json_object_get(d, value) || v < 0 || v > limit || t < 0 || t > limit ||
 		    c->n >= POINTS_MAX)
 			continue;
 		struct point *p = &c->points[c->n++];
-		*p = (struct point){ period_number(d, "finished"), (uint64_t)v * unit_ms,
+		*p = (struct point){ json_int(d, "finished"), (uint64_t)v * unit_ms,
 		                     (uint64_t)t * unit_ms, d };
 		most = p->value_ms > most ? p->value_ms : most;
 		most = p->target_ms > most ? p->target_ms : most;
@@ -152,7 +152,7 @@ static void put_objective(const struct chart *c)
 
 static void put_point(const struct chart *c, const struct point *p)
 {
-	const char *state = period_text(p->drill, "state");
+	const char *state = json_text(p->drill, "state");
 	char took[TEXT_MAX], when[TEXT_MAX];
 	int x = x_of(c, p->at), y = y_of(c, p->value_ms);
 	report_page_put(c->page, "<g class=\"%s\"><path class=\"stem\" d=\"M%d %dV%d\"/>",
@@ -183,8 +183,8 @@ static void put_legend(struct report_page *p)
 void report_chart(struct report_page *p, enum report_word title, const char *value, const char *target,
                   uint64_t unit_ms)
 {
-	struct chart c = { .page = p, .from = period_number(p->doc, "from"),
-	                   .to = period_number(p->doc, "to") };
+	struct chart c = { .page = p, .from = json_int(p->doc, "from"),
+	                   .to = json_int(p->doc, "to") };
 	if (!collect(&c, value, target, unit_ms)) {
 		report_page_put(p, "<p>");
 		report_page_word(p, W_NO_VALUES);
@@ -211,7 +211,7 @@ static const json_t *day_named(const json_t *days, const char *name)
 	const json_t *d;
 	size_t i;
 	json_array_foreach(days, i, d)
-		if (strcmp(period_text(d, "day"), name) == 0)
+		if (strcmp(json_text(d, "day"), name) == 0)
 			return d;
 	return NULL;
 }
@@ -226,13 +226,13 @@ static int weekday(int64_t t)
 
 static void put_day(struct report_page *p, const char *name, const json_t *day, int x, int y)
 {
-	bool failed = period_number(day, "failed") > 0;
+	bool failed = json_int(day, "failed") > 0;
 	report_page_put(p, "<rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"><title>%s: ",
 	                !day ? "none" : failed ? "bad" : "good", x, y, CELL - 2, CELL - 2, name);
 	report_page_word(p, !day ? W_DAY_NONE : failed ? W_DAY_FAILED : W_DAY_GOOD);
 	if (day)
-		report_page_put(p, " (%lld / %lld)", (long long)period_number(day, "good"),
-		                (long long)(period_number(day, "good") + period_number(day, "failed")));
+		report_page_put(p, " (%lld / %lld)", (long long)json_int(day, "good"),
+		                (long long)(json_int(day, "good") + json_int(day, "failed")));
 	report_page_put(p, "</title></rect>");
 	if (failed)
 		report_page_put(p, "<path class=\"cross\" d=\"M%d %dl7 7m0-7l-7 7\"/>", x + 3, y + 3);
@@ -274,8 +274,8 @@ static void put_days(struct report_page *p, int64_t from, int64_t to, int weeks)
 
 void report_calendar(struct report_page *p)
 {
-	int64_t from = noon_of(period_number(p->doc, "from")), to = period_number(p->doc, "to");
-	int64_t made = period_number(p->doc, "made");
+	int64_t from = noon_of(json_int(p->doc, "from")), to = json_int(p->doc, "to");
+	int64_t made = json_int(p->doc, "made");
 	if (json_array_size(json_object_get(p->doc, "days")) == 0) {
 		report_page_put(p, "<p>");
 		report_page_word(p, W_NO_RUNS);

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "base/buf.h"
-#include "cli/period_json.h"
+#include "base/json.h"
 #include "holdfast/err.h"
 
 enum { COLUMNS_MAX = 24, TIME_MAX = 32 };
@@ -86,12 +86,12 @@ static int put_value(const json_t *row, const struct column *c, struct buf *out,
 	const json_t *value = json_object_get(row, c->key);
 	switch (c->kind) {
 	case TEXT:
-		return report_csv_field(out, period_text(row, c->key), err);
+		return report_csv_field(out, json_text(row, c->key), err);
 	case NUMBER:
 		return json_is_integer(value)
-		       ? buf_printf(out, err, "%" PRId64, period_number(row, c->key)) : 0;
+		       ? buf_printf(out, err, "%" PRId64, json_int(row, c->key)) : 0;
 	case TIME:
-		return buf_printf(out, err, "%s", time_text(period_number(row, c->key), when));
+		return buf_printf(out, err, "%s", time_text(json_int(row, c->key), when));
 	case TRUTH:
 		return json_is_boolean(value) ? buf_printf(out, err, json_is_true(value) ? "yes" : "no") : 0;
 	}

@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "cli/html.h"
 #include "cli/period_facts.h"
-#include "cli/period_json.h"
+#include "base/json.h"
 #include "cli/report_page.h"
 #include "cli/text.h"
 #include "holdfast/err.h"
@@ -132,7 +132,7 @@ static void table_end(struct report_page *p)
 
 static int64_t sum(const struct report_page *p, const char *key)
 {
-	return period_number(json_object_get(p->doc, "sums"), key);
+	return json_int(json_object_get(p->doc, "sums"), key);
 }
 
 static void head_line(struct report_page *p, enum report_word label, const char *text)
@@ -150,13 +150,13 @@ static void head(struct report_page *p)
 	put(p, "<h1>");
 	word(p, W_TITLE);
 	put(p, "</h1><dl class=\"head\">");
-	text_time(from, period_number(p->doc, "from"))[16] = '\0';
-	text_time(to, period_number(p->doc, "to"))[16] = '\0';
-	text_time(made, period_number(p->doc, "made"))[16] = '\0';
+	text_time(from, json_int(p->doc, "from"))[16] = '\0';
+	text_time(to, json_int(p->doc, "to"))[16] = '\0';
+	text_time(made, json_int(p->doc, "made"))[16] = '\0';
 	snprintf(line, sizeof line, "%s \xe2\x80\x93 %s", from, to);
 	head_line(p, W_SPAN, line);
-	head_line(p, W_VAULT, period_text(p->doc, "vault"));
-	snprintf(line, sizeof line, "%s, %.200s", made, period_text(p->doc, "machine"));
+	head_line(p, W_VAULT, json_text(p->doc, "vault"));
+	snprintf(line, sizeof line, "%s, %.200s", made, json_text(p->doc, "machine"));
 	head_line(p, W_MADE, line);
 	put(p, "</dl>");
 }
@@ -191,14 +191,14 @@ static void tiles(struct report_page *p)
 /* It begins with the verdict, which stands before it already. */
 static const char *why_of(const json_t *d)
 {
-	const char *why = period_text(d, "why"), *state = period_text(d, "state");
+	const char *why = json_text(d, "why"), *state = json_text(d, "state");
 	size_t len = strlen(state);
 	return strncmp(why, state, len) == 0 && strncmp(why + len, ": ", 2) == 0 ? why + len + 2 : why;
 }
 
 static const char *name_of(const json_t *d)
 {
-	return *period_text(d, "store_name") ? period_text(d, "store_name") : period_text(d, "store");
+	return *json_text(d, "store_name") ? json_text(d, "store_name") : json_text(d, "store");
 }
 
 static void attention(struct report_page *p)
@@ -210,12 +210,12 @@ static void attention(struct report_page *p)
 	word(p, W_ATTENTION);
 	put(p, "</h2><ul class=\"attention\">");
 	json_array_foreach(json_object_get(p->doc, "drills"), i, d) {
-		const char *state = period_text(d, "state");
+		const char *state = json_text(d, "state");
 		if (strcmp(state, "passed") == 0 || strcmp(state, "running") == 0 ||
 		    strcmp(state, "planned") == 0)
 			continue;
 		n++;
-		put(p, "<li>%s, ", text_time(when, period_number(d, "started")));
+		put(p, "<li>%s, ", text_time(when, json_int(d, "started")));
 		text_of(p, name_of(d));
 		put(p, ": <span class=\"bad\">");
 		text_of(p, report_state(state, p->lang));
@@ -227,11 +227,11 @@ static void attention(struct report_page *p)
 		char until[TEXT_MAX];
 		n++;
 		put(p, "<li>");
-		text_of(p, *period_text(d, "name") ? period_text(d, "name") : period_text(d, "machine"));
+		text_of(p, *json_text(d, "name") ? json_text(d, "name") : json_text(d, "machine"));
 		put(p, ": <span class=\"bad\">");
 		word(p, W_MISSED);
-		put(p, "</span> %s &#8211; %s</li>", text_time(when, period_number(d, "since")),
-		    text_time(until, period_number(d, "until")));
+		put(p, "</span> %s &#8211; %s</li>", text_time(when, json_int(d, "since")),
+		    text_time(until, json_int(d, "until")));
 	}
 	if (n == 0) {
 		put(p, "<li>");
@@ -247,8 +247,8 @@ static void measured_cell(struct report_page *p, const json_t *d, const char *va
                           uint64_t unit_ms)
 {
 	char took[TEXT_MAX], aim[TEXT_MAX], both[2 * TEXT_MAX + 4];
-	uint64_t t = (uint64_t)period_number(d, target) * unit_ms;
-	uint64_t v = (uint64_t)period_number(d, value) * unit_ms;
+	uint64_t t = (uint64_t)json_int(d, target) * unit_ms;
+	uint64_t v = (uint64_t)json_int(d, value) * unit_ms;
 	bool measured = json_object_get(d, value) != NULL;
 	snprintf(both, sizeof both, "%s%s%s", measured ? text_took(took, v) : "-", t ? " / " : "",
 	         t ? text_took(aim, t) : "");
@@ -257,15 +257,15 @@ static void measured_cell(struct report_page *p, const json_t *d, const char *va
 
 static void drill_row(struct report_page *p, const json_t *d)
 {
-	const char *state = period_text(d, "state");
+	const char *state = json_text(d, "state");
 	char checks[80], of[400];
 	put(p, "<tr>");
-	id_cell(p, period_text(d, "id"));
-	time_cell(p, period_number(d, "started"), W_NONE);
-	snprintf(of, sizeof of, "%.200s%s%.100s", name_of(d), *period_text(d, "asset") ? ", " : "",
-	         period_text(d, "asset"));
+	id_cell(p, json_text(d, "id"));
+	time_cell(p, json_int(d, "started"), W_NONE);
+	snprintf(of, sizeof of, "%.200s%s%.100s", name_of(d), *json_text(d, "asset") ? ", " : "",
+	         json_text(d, "asset"));
 	cell(p, "", of);
-	cell(p, "", period_text(d, "machine"));
+	cell(p, "", json_text(d, "machine"));
 	snprintf(of, sizeof of, "%s%s%s", report_state(state, p->lang),
 	         json_is_true(json_object_get(d, "retry")) ? ", " : "",
 	         json_is_true(json_object_get(d, "retry")) ? report_word(W_RETRY, p->lang) : "");
@@ -273,9 +273,9 @@ static void drill_row(struct report_page *p, const json_t *d)
 	     : strcmp(state, "could-not-verify") == 0 ? "open" : "bad", of);
 	measured_cell(p, d, "rto_ms", "rto_target_ms", 1);
 	measured_cell(p, d, "rpo_s", "rpo_target_s", 1000);
-	int64_t passed = period_number(d, "passed");
+	int64_t passed = json_int(d, "passed");
 	snprintf(checks, sizeof checks, "%" PRId64 " / %" PRId64, passed,
-	         passed + period_number(d, "failed") + period_number(d, "skipped"));
+	         passed + json_int(d, "failed") + json_int(d, "skipped"));
 	cell(p, "", checks);
 	put(p, "</tr>");
 }
@@ -288,9 +288,9 @@ static void drills(struct report_page *p)
 	json_array_foreach(json_object_get(p->doc, "drills"), i, d)
 		drill_row(p, d);
 	table_end(p);
-	if (period_number(p->doc, "sealed") == 0)
+	if (json_int(p->doc, "sealed") == 0)
 		return;
-	put(p, "<p class=\"legend\">%" PRId64 " ", period_number(p->doc, "sealed"));
+	put(p, "<p class=\"legend\">%" PRId64 " ", json_int(p->doc, "sealed"));
 	word(p, W_SEALED);
 	put(p, "</p>");
 }
@@ -302,11 +302,11 @@ static void findings(struct report_page *p)
 	TABLE_BEGIN(p, W_FINDINGS, W_TICKET, W_TEXT, W_OPENED, W_DUE, W_CLOSED);
 	json_array_foreach(json_object_get(p->doc, "findings"), i, f) {
 		put(p, "<tr>");
-		cell(p, "", *period_text(f, "ticket") ? period_text(f, "ticket") : period_text(f, "id"));
-		cell(p, "", period_text(f, "text"));
-		time_cell(p, period_number(f, "opened"), W_NONE);
-		time_cell(p, period_number(f, "due"), W_NONE);
-		time_cell(p, period_number(f, "closed"), W_OPEN);
+		cell(p, "", *json_text(f, "ticket") ? json_text(f, "ticket") : json_text(f, "id"));
+		cell(p, "", json_text(f, "text"));
+		time_cell(p, json_int(f, "opened"), W_NONE);
+		time_cell(p, json_int(f, "due"), W_NONE);
+		time_cell(p, json_int(f, "closed"), W_OPEN);
 		put(p, "</tr>");
 	}
 	if (i == 0) {
@@ -323,13 +323,13 @@ static void inventory(struct report_page *p)
 	size_t i;
 	TABLE_BEGIN(p, W_INVENTORY, W_STORE, W_ASSET, W_OWNER, W_NEWEST, W_LAST_DRILL, W_VERDICT);
 	json_array_foreach(json_object_get(p->doc, "stores"), i, s) {
-		const char *asset = period_text(s, "asset"), *verdict = period_text(s, "verdict");
+		const char *asset = json_text(s, "asset"), *verdict = json_text(s, "verdict");
 		put(p, "<tr>");
-		cell(p, "", *period_text(s, "name") ? period_text(s, "name") : period_text(s, "id"));
+		cell(p, "", *json_text(s, "name") ? json_text(s, "name") : json_text(s, "id"));
 		cell(p, *asset ? "" : "bad", *asset ? asset : report_word(W_NO_ASSET, p->lang));
-		cell(p, "", period_text(s, "owner"));
-		time_cell(p, period_number(s, "newest"), W_NONE);
-		time_cell(p, period_number(s, "drilled"), W_NEVER);
+		cell(p, "", json_text(s, "owner"));
+		time_cell(p, json_int(s, "newest"), W_NONE);
+		time_cell(p, json_int(s, "drilled"), W_NEVER);
 		cell(p, strcmp(verdict, "passed") == 0 ? "good" : "bad",
 		     *verdict ? report_state(verdict, p->lang) : report_word(W_NONE, p->lang));
 		put(p, "</tr>");
@@ -344,19 +344,19 @@ static void keys(struct report_page *p)
 	TABLE_BEGIN(p, W_KEYS, W_NAME, W_ROLES, W_ENROLLED, W_FINGERPRINT);
 	json_array_foreach(json_object_get(p->doc, "keys"), i, k) {
 		put(p, "<tr>");
-		cell(p, "", period_text(k, "name"));
-		cell(p, "", period_text(k, "roles"));
-		time_cell(p, period_number(k, "enrolled"), W_NONE);
-		cell(p, "id", period_text(k, "fingerprint"));
+		cell(p, "", json_text(k, "name"));
+		cell(p, "", json_text(k, "roles"));
+		time_cell(p, json_int(k, "enrolled"), W_NONE);
+		cell(p, "id", json_text(k, "fingerprint"));
 		put(p, "</tr>");
 	}
 	table_end(p);
 	TABLE_BEGIN(p, W_EPOCHS, W_STORE, W_EPOCH, W_SINCE);
 	json_array_foreach(json_object_get(p->doc, "epochs"), i, k) {
 		put(p, "<tr>");
-		cell(p, "", *period_text(k, "name") ? period_text(k, "name") : period_text(k, "store"));
-		put(p, "<td>%" PRId64 "</td>", period_number(k, "epoch"));
-		time_cell(p, period_number(k, "since"), W_NONE);
+		cell(p, "", *json_text(k, "name") ? json_text(k, "name") : json_text(k, "store"));
+		put(p, "<td>%" PRId64 "</td>", json_int(k, "epoch"));
+		time_cell(p, json_int(k, "since"), W_NONE);
 		put(p, "</tr>");
 	}
 	table_end(p);
@@ -395,7 +395,7 @@ static void matrix(struct report_page *p)
 	TABLE_BEGIN(p, W_MATRIX, W_CLAUSE, W_EVIDENCE, W_GAPS);
 	json_array_foreach(json_object_get(p->doc, "clauses"), i, c) {
 		put(p, "<tr>");
-		cell(p, "", period_text(c, "clause"));
+		cell(p, "", json_text(c, "clause"));
 		fact_list(p, json_object_get(c, "facts"), false);
 		fact_list(p, json_object_get(c, "facts"), true);
 		put(p, "</tr>");

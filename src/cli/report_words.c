@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/period_json.h"
+#include "base/json.h"
 
 static const char *const words[REPORT_WORDS][REPORT_LANGS] = {
 	[W_HTML_LANG] = { "en", "zh-Hans" },
@@ -181,18 +181,18 @@ const char *report_state(const char *state, enum report_lang lang)
 /* The formats stand in the table above, and take the same two numbers. */
 static void fill(char out[REPORT_LINE_MAX], const char *format, const json_t *fact)
 {
-	snprintf(out, REPORT_LINE_MAX, format, (long long)period_number(fact, "good"),
-	         (long long)period_number(fact, "of"));
+	snprintf(out, REPORT_LINE_MAX, format, (long long)json_int(fact, "good"),
+	         (long long)json_int(fact, "of"));
 }
 #pragma GCC diagnostic pop
 
 const char *report_fact_line(const json_t *fact, enum report_lang lang, char out[REPORT_LINE_MAX])
 {
-	snprintf(out, REPORT_LINE_MAX, "%.100s", period_text(fact, "fact"));
+	snprintf(out, REPORT_LINE_MAX, "%.100s", json_text(fact, "fact"));
 	for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
-		if (strcmp(period_text(fact, "fact"), facts[i].name) != 0)
+		if (strcmp(json_text(fact, "fact"), facts[i].name) != 0)
 			continue;
-		if (period_number(fact, "of") > 0)
+		if (json_int(fact, "of") > 0)
 			fill(out, facts[i].some[lang], fact);
 		else
 			snprintf(out, REPORT_LINE_MAX, "%s", facts[i].nothing[lang]);

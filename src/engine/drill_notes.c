@@ -46,18 +46,6 @@ static json_t *load(const struct vault *v, struct err *err)
 	return json_incref(j);
 }
 
-static const char *text_of(const json_t *j, const char *key)
-{
-	const char *text = json_string_value(json_object_get(j, key));
-	return text ? text : "";
-}
-
-static uint64_t number_of(const json_t *j, const char *key)
-{
-	json_int_t n = json_integer_value(json_object_get(j, key));
-	return n > 0 ? (uint64_t)n : 0;
-}
-
 static int add_one(struct report *r, const json_t *j, struct err *err)
 {
 	struct report_finding *grown = reallocarray(r->findings.items, r->findings.n + 1, sizeof *grown);
@@ -65,12 +53,12 @@ static int add_one(struct report *r, const json_t *j, struct err *err)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	r->findings.items = grown;
 	struct report_finding *f = &grown[r->findings.n++];
-	*f = (struct report_finding){ .opened_s = number_of(j, "opened"), .due_s = number_of(j, "due"),
-	                              .closed_s = number_of(j, "closed") };
+	*f = (struct report_finding){ .opened_s = json_count(j, "opened"), .due_s = json_count(j, "due"),
+	                              .closed_s = json_count(j, "closed") };
 	snprintf(f->severity, sizeof f->severity, "finding");
-	f->ticket = drill_text(text_of(j, "ticket"));
-	f->text = drill_text(text_of(j, "text"));
-	return hex_decode(f->id, sizeof f->id, text_of(j, "id"))
+	f->ticket = drill_text(json_text(j, "ticket"));
+	f->text = drill_text(json_text(j, "text"));
+	return hex_decode(f->id, sizeof f->id, json_text(j, "id"))
 	       ? 0 : err_set(err, ERR_CORRUPT, "%s: a finding without an id", what);
 }
 
@@ -84,7 +72,7 @@ int drill_notes_load(struct vault *v, struct report *r, struct err *err)
 	if (!j)
 		return err->code;
 	json_array_foreach(json_object_get(j, "findings"), i, one) {
-		uint64_t closed = number_of(one, "closed");
+		uint64_t closed = json_count(one, "closed");
 		if (closed && closed + TOLD_AFTER_S < (uint64_t)time(NULL))
 			continue;
 		if (r->findings.n < REPORT_FINDINGS_MAX && add_one(r, one, err) != 0)
@@ -98,7 +86,7 @@ static json_t *find(const json_t *list, const char *ticket)
 	json_t *one;
 	size_t i;
 	json_array_foreach(list, i, one)
-		if (strcmp(text_of(one, "ticket"), ticket) == 0)
+		if (strcmp(json_text(one, "ticket"), ticket) == 0)
 			return one;
 	return NULL;
 }

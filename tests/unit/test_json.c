@@ -162,6 +162,22 @@ static void hex_members_have_an_exact_length(void **state)
 	assert_null(json_hex(big, sizeof big));
 }
 
+static void members_that_are_shown_may_be_missing(void **state)
+{
+	(void)state;
+	JSON_AUTO j = json_pack("{s:s, s:i, s:i}", "t", "text", "n", 7, "minus", -7);
+	assert_string_equal(json_text(j, "t"), "text");
+	assert_string_equal(json_text(j, "n"), "");
+	assert_string_equal(json_text(j, "absent"), "");
+	assert_string_equal(json_text(NULL, "t"), "");
+	assert_int_equal(json_int(j, "n"), 7);
+	assert_int_equal(json_int(j, "minus"), -7);
+	assert_int_equal(json_int(j, "t"), 0);
+	assert_int_equal(json_count(j, "n"), 7);
+	assert_int_equal(json_count(j, "minus"), 0);
+	assert_int_equal(json_count(NULL, "n"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -174,6 +190,7 @@ int main(void)
 		cmocka_unit_test(numbers_are_taken_only_in_range_and_of_their_kind),
 		cmocka_unit_test(text_is_taken_only_without_nul),
 		cmocka_unit_test(hex_members_have_an_exact_length),
+		cmocka_unit_test(members_that_are_shown_may_be_missing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

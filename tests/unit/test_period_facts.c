@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "cli/period_facts.h"
-#include "cli/period_json.h"
+#include "base/json.h"
 #include "holdfast/err.h"
 
 static const char text[] =
@@ -40,9 +40,9 @@ static void expect(const json_t *doc, const char *name, int64_t good, int64_t of
 {
 	const json_t *fact = period_fact(doc, name);
 	assert_non_null(fact);
-	if (period_number(fact, "good") != good || period_number(fact, "of") != of)
-		fail_msg("%s: %lld of %lld", name, (long long)period_number(fact, "good"),
-		         (long long)period_number(fact, "of"));
+	if (json_int(fact, "good") != good || json_int(fact, "of") != of)
+		fail_msg("%s: %lld of %lld", name, (long long)json_int(fact, "good"),
+		         (long long)json_int(fact, "of"));
 }
 
 static void facts_are_counted_and_a_lost_drill_counts_against(void **state)
@@ -78,7 +78,7 @@ static void a_gap_is_what_lacks_and_what_is_not_there_at_all(void **state)
 	size_t i;
 	json_array_foreach(json_object_get(empty, "facts"), i, f) {
 		assert_false(period_has_evidence(f));
-		assert_int_equal(period_has_gap(f), strcmp(period_text(f, "fact"), "corrective") != 0);
+		assert_int_equal(period_has_gap(f), strcmp(json_text(f, "fact"), "corrective") != 0);
 	}
 	json_decref(doc);
 	json_decref(empty);
