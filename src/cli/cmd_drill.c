@@ -19,18 +19,16 @@ static const struct option_spec options[] = {
 	{ 0 },
 };
 
-#define BIT(o) (1u << (o))
-
 static const struct verb verbs[] = {
-	{ "run", 0, 1, BIT(DRILL_DUE), drill_verb_run, "[DRILL|STORE[@SNAPSHOT]|--due]" },
+	{ "run", 0, 1, TAKES(DRILL_DUE), drill_verb_run, "[DRILL|STORE[@SNAPSHOT]|--due]" },
 	{ "plan", 0, 1, 0, drill_verb_plan, "[DRILL]" },
 	{ "list", 0, 0, 0, drill_verb_list, "" },
-	{ "show", 1, 1, BIT(DRILL_TO), drill_verb_show, "ID [--to DIR]" },
-	{ "verify", 1, 1, BIT(DRILL_KEYS), drill_verb_verify, "DIR [--keys DIR]" },
+	{ "show", 1, 1, TAKES(DRILL_TO), drill_verb_show, "ID [--to DIR]" },
+	{ "verify", 1, 1, TAKES(DRILL_KEYS), drill_verb_verify, "DIR [--keys DIR]" },
 	{ "keys", 1, 1, 0, drill_verb_keys, "DIR" },
-	{ "finding", 1, 1, BIT(DRILL_TICKET) | BIT(DRILL_TEXT) | BIT(DRILL_BY) | BIT(DRILL_CLOSE),
+	{ "finding", 1, 1, TAKES(DRILL_TICKET) | TAKES(DRILL_TEXT) | TAKES(DRILL_BY) | TAKES(DRILL_CLOSE),
 	  drill_verb_finding, "ID --ticket T [--text TEXT] [--by DATE] [--close]" },
-	{ "approve", 1, 1, BIT(DRILL_SIGNATURE), drill_verb_approve, "ID --signature FILE" },
+	{ "approve", 1, 1, TAKES(DRILL_SIGNATURE), drill_verb_approve, "ID --signature FILE" },
 	{ .name = NULL },
 };
 

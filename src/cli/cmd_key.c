@@ -20,12 +20,12 @@ static const struct option_spec options[] = {
 };
 
 static const struct verb verbs[] = {
-	{ "enroll", 0, 0, 1 << KEY_ROLE | 1 << KEY_NAME, key_enroll, "--role ROLES --name NAME" },
-	{ "accept", 1, 1, 1 << KEY_YES, key_accept, "REQUEST|- [--yes]" },
-	{ "grant", 1, SIZE_MAX, 1 << KEY_ALL, key_grant, "NAME STORE|PATTERN...|--all" },
+	{ "enroll", 0, 0, TAKES(KEY_ROLE) | TAKES(KEY_NAME), key_enroll, "--role ROLES --name NAME" },
+	{ "accept", 1, 1, TAKES(KEY_YES), key_accept, "REQUEST|- [--yes]" },
+	{ "grant", 1, SIZE_MAX, TAKES(KEY_ALL), key_grant, "NAME STORE|PATTERN...|--all" },
 	{ "list", 0, 0, 0, key_list, "" },
 	{ "show", 0, 1, 0, key_show, "[NAME]" },
-	{ "recover", 0, 0, 1 << KEY_NAME, key_recover, "[--name NAME]" },
+	{ "recover", 0, 0, TAKES(KEY_NAME), key_recover, "[--name NAME]" },
 	{ .name = NULL },
 };
 

@@ -17,6 +17,7 @@
 #include "cli/stores.h"
 #include "cli/table.h"
 #include "cli/text.h"
+#include "cli/verb.h"
 #include "cli/when.h"
 #include "holdfast/err.h"
 #include "holdfast/ledger.h"
@@ -378,41 +379,38 @@ static int run_timestamp(struct cli *cli, struct err *err)
 
 /* ---- which ---- */
 
-static const struct {
-	const char *name;
-	size_t most;                 /* operands, its name among them */
-	size_t least;
-	int (*run)(struct cli *cli, struct err *err);
-} verbs[] = {
-	{ "show", 1, 1, run_show },
-	{ "verify", 1, 1, run_verify },
-	{ "proof", 2, 1, run_proof },
-	{ "export", 2, 2, run_export },
-	{ "timestamp", 2, 2, run_timestamp },
-	{ "cosign", 2, 2, run_cosign },
+static const struct verb verbs[] = {
+	{ "show", 0, 0, TAKES(SINCE) | TAKES(KEY), run_show, "[--since T] [--key KEY]" },
+	{ "verify", 0, 0, TAKES(AGAINST) | TAKES(COSIGNER), run_verify, "[--against FILE [--cosigner KEY]]" },
+	{ "proof", 0, 1, TAKES(SNAPSHOT) | TAKES(KEY), run_proof, "N|--snapshot STORE@N [--key KEY]" },
+	{ "export", 1, 1, 0, run_export, "DIR" },
+	{ "timestamp", 1, 1, TAKES(KEY), run_timestamp, "DIR [--key KEY]" },
+	{ "cosign", 1, 1, TAKES(SIGNER) | TAKES(NAME) | TAKES(KEY) | TAKES(AGAINST) | TAKES(COSIGNER),
+	  run_cosign, "FILE --signer FILE --name NAME [--key KEY] [--against FILE [--cosigner KEY]]" },
+	{ .name = NULL },
 };
 
 static int run(struct cli *cli, struct err *err)
 {
-	const struct options *o = &cli->options;
-	if (options_operands(o, &cmd_ledger, 1, 2, err) != 0)
-		return err->code;
-	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-		if (strcmp(o->operands[0], verbs[i].name) == 0)
-			return options_operands(o, &cmd_ledger, verbs[i].least, verbs[i].most, err) == 0
-			     ? verbs[i].run(cli, err) : err->code;
-	err_set(err, ERR_INVALID, "ledger: '%.100s' is not known", o->operands[0]);
-	return err_hint(err, "usage: holdfast ledger %s", cmd_ledger.usage);
+	const struct verb *v = verb_choose(&cmd_ledger, verbs, &cli->options, err);
+	return v ? v->run(cli, err) : (int)err->code;
 }
 
 const struct command cmd_ledger = {
 	.name = "ledger",
 	.summary = "the signed record of everything that was done",
-	.usage = "show [--since T] [--key KEY] | verify [--against FILE [--cosigner KEY]] |\n"
-	         "                       proof N|--snapshot STORE@N [--key KEY] | export DIR |\n"
-	         "                       timestamp DIR [--key KEY] |\n"
-	         "                       cosign FILE --signer FILE --name NAME [--key KEY] [--against FILE]",
-	.about = "Every key of a vault signs what it does into a ledger that only grows. show lists it.\n"
+	.usage = "show|verify|proof|export|timestamp|cosign [OPERANDS]",
+	.about = "  ledger show [--since T] [--key KEY]   what was done\n"
+	         "  ledger verify [--against FILE [--cosigner KEY]]\n"
+	         "                                        is anything missing or changed\n"
+	         "  ledger proof N|--snapshot STORE@N [--key KEY]\n"
+	         "                                        a proof that one entry is in a ledger\n"
+	         "  ledger export DIR                     all of them, with a script that verifies them\n"
+	         "  ledger timestamp DIR [--key KEY]      a checkpoint, signed by a timestamp authority\n"
+	         "  ledger cosign FILE --signer FILE --name NAME [--key KEY] [--against FILE]\n"
+	         "                                        for an auditor: verify, and sign what it was\n"
+	         "\n"
+	         "Every key of a vault signs what it does into a ledger that only grows. show lists it.\n"
 	         "verify reads all ledgers and holds them against each other, against what this machine saw\n"
 	         "last, against a checkpoint that was kept elsewhere, and against the snapshots and drills\n"
 	         "in the vault. proof prints a proof that one entry is in a ledger. export writes all of\n"

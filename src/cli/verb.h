@@ -17,6 +17,8 @@ struct verb {
 	const char *usage;    /* what follows "holdfast COMMAND VERB" */
 };
 
+#define TAKES(option) (1u << (option))   /* for `takes` */
+
 /* The verb that the first operand names, if operands and options are fit for it. NULL with ERR_INVALID. */
 const struct verb *verb_choose(const struct command *command, const struct verb *verbs,
                                const struct options *o, struct err *err);

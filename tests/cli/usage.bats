@@ -42,6 +42,16 @@ load helper
 	expect_message "ls: too many operands: 'b'" "usage: holdfast ls STORE[@SNAPSHOT]"
 }
 
+@test "a command's verbs are told, and take only their own options" {
+	for command in ledger drill key; do
+		run -2 --separate-stderr "$HOLDFAST" "$command" shwo
+		[[ $stderr == "holdfast: $command: 'shwo' is not known"* ]]
+		[[ $stderr == *"hint: "*" or "* && $stderr != *'\n'* ]]
+	done
+	run -2 --separate-stderr "$HOLDFAST" ledger show --against x
+	expect_message "ledger show: --against means nothing here" "usage: holdfast ledger show [--since T] [--key KEY]"
+}
+
 @test "an unknown command is refused with the nearest" {
 	run -2 --separate-stderr "$HOLDFAST" bakcup
 	expect_message "unknown command 'bakcup'" "did you mean 'backup'?"
