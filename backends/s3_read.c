@@ -22,11 +22,6 @@ static int absent(const struct s3 *s, struct err *err)
 	               s->as_of_s ? " at that time" : "");
 }
 
-static int no_memory(struct err *err)
-{
-	return err_set(err, ERR_NOMEM, "out of memory");
-}
-
 /* ---- which version is read ---- */
 
 /* The newest that was there at the time; NULL if the object was not. */
@@ -48,7 +43,7 @@ static int find_as_of(struct s3 *s, const char *name, char **version, struct err
 		return absent(s, err);
 	*version = strdup(e->version);
 	if (!*version || !s3_copies_set(s->copies, name, *version))
-		return no_memory(err);
+		return err_no_memory(err);
 	return 0;
 }
 
@@ -58,7 +53,7 @@ static int version_to_read(struct s3 *s, const char *name, char **version, struc
 	bool known;
 	*version = s3_copies_get(s->copies, name, &known);
 	if (known && !*version)
-		return no_memory(err);
+		return err_no_memory(err);
 	return known || !s->as_of_s ? 0 : find_as_of(s, name, version, err);
 }
 
@@ -89,7 +84,7 @@ static int get_from_start(struct s3 *s, const char *name, const char *query, uin
 	size_t skip = (size_t)offset, whole = skip + cap;
 	uint8_t *all = malloc(whole);
 	if (!all)
-		return no_memory(err);
+		return err_no_memory(err);
 	struct s3_request r = { .method = "GET", .action = "s3:GetObject", .name = name, .query = query,
 		                .call = { .out = all, .cap = whole } };
 	int rc = s3_do(s, &r, err);
@@ -218,7 +213,7 @@ static int visit_version(struct listing *l, const struct s3_entry *e, struct err
 		l->key = strdup(e->key);
 		l->decided = false;
 		if (!l->key)
-			return no_memory(err);
+			return err_no_memory(err);
 	}
 	if (l->decided || e->time_s > l->s->as_of_s)
 		return 0;
@@ -227,7 +222,7 @@ static int visit_version(struct listing *l, const struct s3_entry *e, struct err
 		return 0;
 	const char *name = s3_name_of(l->s, e->key);
 	if (name && !s3_copies_set(l->s->copies, name, e->version))
-		return no_memory(err);
+		return err_no_memory(err);
 	return visit_entry(l, e, err);
 }
 
@@ -282,7 +277,7 @@ static int step(struct s3 *s, const char *name, const char *version, struct err 
 		s3_copies_drop(s->copies, name);
 		return err_set(err, ERR_ABSENT, "s3://%s keeps no older version of it", s->place.bucket);
 	}
-	return s3_copies_set(s->copies, name, e->version) ? 0 : no_memory(err);
+	return s3_copies_set(s->copies, name, e->version) ? 0 : err_no_memory(err);
 }
 
 int s3_next_copy(struct backend *b, const char *name, struct err *err)

@@ -40,6 +40,9 @@ struct err {
 int err_set(struct err *err, enum err_code code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* ERR_NOMEM, "out of memory". */
+int err_no_memory(struct err *err);
+
 /* Record a failed system call: appends strerror(errno) and picks ERR_SPACE (ENOSPC, EDQUOT),
  * ERR_DENIED (EACCES, EPERM, EROFS), ERR_ABSENT (ENOENT), ERR_EXISTS (EEXIST), ERR_NOMEM or ERR_IO. */
 int err_sys(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

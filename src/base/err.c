@@ -18,6 +18,11 @@ int err_set(struct err *err, enum err_code code, const char *fmt, ...)
 	return code;
 }
 
+int err_no_memory(struct err *err)
+{
+	return err_set(err, ERR_NOMEM, "out of memory");
+}
+
 static enum err_code code_of(int sys)
 {
 	switch (sys) {

@@ -31,11 +31,6 @@ void outcomes_free(struct outcomes *o)
 	free(o);
 }
 
-static int no_memory(struct err *err)
-{
-	return err_set(err, ERR_NOMEM, "out of memory");
-}
-
 /* ---- load and store ---- */
 
 static struct outcomes *empty(struct err *err)
@@ -46,7 +41,7 @@ static struct outcomes *empty(struct err *err)
 		o->root = json_pack("{s:i, s:{}}", "format", FORMAT, "vaults");
 	}
 	if (!o || !o->root) {
-		no_memory(err);
+		err_no_memory(err);
 		return NULL;
 	}
 	return TAKE(o);
@@ -147,10 +142,10 @@ int outcomes_of_vault(struct outcomes *o, const char *id, const char *url, struc
 		return 0;
 	if (!json_is_object(o->vault) || !json_is_object(json_object_get(o->vault, "done"))) {
 		if (json_object_set_new(vaults, id, json_pack("{s:{}}", "done")) != 0)
-			return no_memory(err);
+			return err_no_memory(err);
 		o->vault = json_object_get(vaults, id);
 	}
-	return json_object_set_new(o->vault, "url", output_json_text(url)) == 0 ? 0 : no_memory(err);
+	return json_object_set_new(o->vault, "url", output_json_text(url)) == 0 ? 0 : err_no_memory(err);
 }
 
 /* ---- outcomes ---- */
@@ -205,10 +200,10 @@ static int put(struct outcomes *o, const char *kind, const char *name, json_t *o
 	JSON_AUTO key = key_text(kind, name);
 	JSON_AUTO value = outcome;
 	if (!key || !value)
-		return no_memory(err);
+		return err_no_memory(err);
 	/* of a vault that was never opened from here there is nothing to remember it by */
 	json_t *done = json_object_get(o->vault, "done");
-	return !done || json_object_set(done, json_string_value(key), value) == 0 ? 0 : no_memory(err);
+	return !done || json_object_set(done, json_string_value(key), value) == 0 ? 0 : err_no_memory(err);
 }
 
 int outcomes_note_good(struct outcomes *o, const char *kind, const char *name, int64_t start_s,

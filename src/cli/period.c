@@ -27,11 +27,6 @@ struct gathering {
 	int64_t snapshots, epoch;
 };
 
-static int no_memory(struct err *err)
-{
-	return err_set(err, ERR_NOMEM, "out of memory");
-}
-
 static void count(json_t *j, const char *key, int64_t more)
 {
 	json_object_set_new(j, key, json_integer((json_int_t)(json_int(j, key) + more)));
@@ -39,7 +34,7 @@ static void count(json_t *j, const char *key, int64_t more)
 
 static int append(json_t *doc, const char *key, json_t *one, struct err *err)
 {
-	return one && json_array_append_new(json_object_get(doc, key), one) == 0 ? 0 : no_memory(err);
+	return one && json_array_append_new(json_object_get(doc, key), one) == 0 ? 0 : err_no_memory(err);
 }
 
 /* ---- backups, day by day ---- */
@@ -72,7 +67,7 @@ static int take_run(void *arg, const struct ledger_line *line, struct err *err)
 	JSON_AUTO j = json_decode(line->json, line->json_len, "ledger entry", err);
 	json_t *day = j ? day_of(g, at) : NULL;
 	if (!day)
-		return j ? no_memory(err) : (int)err->code;
+		return j ? err_no_memory(err) : (int)err->code;
 	count(day, "runs", 1);
 	count(day, "good", json_int(j, "stores") - json_int(j, "failed"));
 	count(day, "failed", json_int(j, "failed"));
@@ -91,7 +86,7 @@ static int list_days(struct gathering *g, struct err *err)
 	json_t *day;
 	int rc = 0;
 	if (!names)
-		return no_memory(err);
+		return err_no_memory(err);
 	json_object_foreach(g->days, name, day)
 		names[n++] = name;
 	qsort(names, n, sizeof *names, compare_days);
@@ -237,7 +232,7 @@ json_t *period_document(struct cli *cli, int64_t from_s, int64_t to_s, struct er
 	                          output_json_text(machine ? machine : ""), "stores", "days", "keys",
 	                          "epochs");
 	if (!doc || !days) {
-		no_memory(err);
+		err_no_memory(err);
 		return NULL;
 	}
 	struct gathering g = { .cli = cli, .doc = doc, .days = days, .from_s = from_s, .to_s = to_s };

@@ -16,11 +16,6 @@
 /* Drills that began before the span may end in it; their plan has to be seen. */
 enum { LOOK_BACK_S = 8 * 86400, WHY_MAX = 600 };
 
-static int no_memory(struct err *err)
-{
-	return err_set(err, ERR_NOMEM, "out of memory");
-}
-
 static void set_number(json_t *to, const char *key, int64_t n)
 {
 	json_object_set_new(to, key, json_integer((json_int_t)n));
@@ -114,7 +109,7 @@ static int take_findings(json_t *findings, const json_t *report, const json_t *d
 		const char *id = json_text(f, "id");
 		json_t *one = json_object();
 		if (!one || json_object_set_new(findings, id, one) != 0)
-			return no_memory(err);
+			return err_no_memory(err);
 		set_text(one, "id", id);
 		set_text(one, "ticket", json_text(d, "ticket"));
 		set_text(one, "text", json_text(d, "text"));
@@ -188,7 +183,7 @@ static int add_one(struct gathering *g, const struct listed_drill *d, struct err
 	                        (json_int_t)d->due_s, "started", (json_int_t)d->started_s, "finished",
 	                        (json_int_t)d->finished_s, "retry", d->retry);
 	if (!one || json_array_append_new(g->drills, one) != 0)
-		return no_memory(err);
+		return err_no_memory(err);
 	return add_report(g, one, d, err);
 }
 
@@ -233,7 +228,7 @@ static int find_missed(json_t *missed, const json_t *drills, int64_t end_s, stru
 		                        output_json_text(json_text(d, "machine")), "since",
 		                        (json_int_t)fresh, "until", (json_int_t)next);
 		if (!one || json_array_append_new(missed, one) != 0)
-			return no_memory(err);
+			return err_no_memory(err);
 	}
 	return 0;
 }
@@ -244,7 +239,7 @@ static int list_findings(json_t *list, json_t *by_id, struct err *err)
 	json_t *one;
 	json_object_foreach(by_id, id, one)
 		if (json_array_append(list, one) != 0)
-			return no_memory(err);
+			return err_no_memory(err);
 	return 0;
 }
 
@@ -258,7 +253,7 @@ int period_add_drills(json_t *doc, struct cli *cli, struct err *err)
 	if (json_object_set_new(doc, "drills", g.drills) != 0 ||
 	    json_object_set_new(doc, "missed", missed) != 0 ||
 	    json_object_set_new(doc, "findings", list) != 0 || !by_id)
-		return no_memory(err);
+		return err_no_memory(err);
 	uint64_t since = g.from_s > LOOK_BACK_S ? (uint64_t)(g.from_s - LOOK_BACK_S) : 0;
 	AUTO(drill_listing) l = drill_listing_new(cli, since, err);
 	if (!l)

@@ -8,11 +8,6 @@
 
 enum { CLAUSE_FACTS_MAX = 8 };
 
-static int no_memory(struct err *err)
-{
-	return err_set(err, ERR_NOMEM, "out of memory");
-}
-
 static bool is_on(const json_t *j, const char *key)
 {
 	return json_is_true(json_object_get(j, key));
@@ -117,7 +112,7 @@ static int add_sums(json_t *doc, struct err *err)
 		(json_int_t)size_of(doc, "missed"), "stores", (json_int_t)size_of(doc, "stores"), "drilled",
 		(json_int_t)stores_with(doc, "verdict", NULL), "backups",
 		(json_int_t)add_up(doc, "days", "good") + failed, "backups_failed", failed);
-	return sums && json_object_set_new(doc, "sums", sums) == 0 ? 0 : no_memory(err);
+	return sums && json_object_set_new(doc, "sums", sums) == 0 ? 0 : err_no_memory(err);
 }
 
 /* ---- facts ---- */
@@ -126,14 +121,14 @@ static int add_fact(json_t *facts, const char *name, int64_t good, int64_t of, s
 {
 	json_t *one = json_pack("{s:s, s:I, s:I}", "fact", name, "good", (json_int_t)good, "of",
 	                        (json_int_t)of);
-	return one && json_array_append_new(facts, one) == 0 ? 0 : no_memory(err);
+	return one && json_array_append_new(facts, one) == 0 ? 0 : err_no_memory(err);
 }
 
 static int add_facts(json_t *doc, struct err *err)
 {
 	json_t *facts = json_array(), *sums = json_object_get(doc, "sums");
 	if (json_object_set_new(doc, "facts", facts) != 0)
-		return no_memory(err);
+		return err_no_memory(err);
 	int64_t done = count(doc, is_done), lost = count(doc, is_lost), all = done + lost;
 	int64_t bad = count(doc, is_failed) + count(doc, is_unverified) + lost;
 	const struct { const char *name; int64_t good, of; } table[] = {
@@ -210,14 +205,14 @@ static int add_clauses(json_t *doc, struct err *err)
 {
 	json_t *list = json_array();
 	if (json_object_set_new(doc, "clauses", list) != 0)
-		return no_memory(err);
+		return err_no_memory(err);
 	for (size_t i = 0; i < sizeof clauses / sizeof *clauses; i++) {
 		json_t *facts = json_array();
 		for (size_t k = 0; k < CLAUSE_FACTS_MAX && clauses[i].facts[k]; k++)
 			json_array_append_new(facts, json_string(clauses[i].facts[k]));
 		json_t *one = json_pack("{s:s, s:o}", "clause", clauses[i].clause, "facts", facts);
 		if (!one || json_array_append_new(list, one) != 0)
-			return no_memory(err);
+			return err_no_memory(err);
 	}
 	return 0;
 }

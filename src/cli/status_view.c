@@ -42,11 +42,6 @@ void status_view_free(struct status_view *v)
 	free(v);
 }
 
-static int no_memory(struct err *err)
-{
-	return err_set(err, ERR_NOMEM, "out of memory");
-}
-
 /* ---- which stores there are ---- */
 
 /* A fleet's members are known by what stands before the first '{' of its template. */
@@ -87,7 +82,7 @@ static int add(struct status_view *v, struct cli *cli, const struct status_store
 		return 0;
 	struct status_store *grown = reallocarray(v->stores, v->n + 1, sizeof *grown);
 	if (!grown)
-		return no_memory(err);
+		return err_no_memory(err);
 	v->stores = grown;
 	grown[v->n++] = *s;
 	return 0;
@@ -208,7 +203,7 @@ static int look_at_runs(struct status_view *v, struct cli *cli, struct err *err)
 	struct runs_query *queries = calloc(v->n + 1, sizeof *queries);
 	size_t n = 0;
 	if (!queries)
-		return no_memory(err);
+		return err_no_memory(err);
 	for (size_t i = 0; i < v->n; i++)
 		if (v->stores[i].info && v->stores[i].found)
 			queries[n++] = (struct runs_query){ .store = v->stores[i].info,
@@ -260,7 +255,7 @@ static struct status_vault *add_vault(struct status_view *v, const char *name, c
 	struct status_vault *grown = reallocarray(v->vaults, v->n_vaults + 1, sizeof *grown);
 	if (!grown) {
 		free(url);
-		no_memory(err);
+		err_no_memory(err);
 		return NULL;
 	}
 	v->vaults = grown;
@@ -273,7 +268,7 @@ static int look_at_copies(struct status_view *v, const struct cli *cli, struct s
 {
 	there->copies = calloc(v->n + 1, sizeof *there->copies);
 	if (!there->copies)
-		return no_memory(err);
+		return err_no_memory(err);
 	for (size_t i = 0; i < v->n; i++) {
 		const struct status_store *s = &v->stores[i];
 		struct status_copy *c = &there->copies[i];
@@ -367,7 +362,7 @@ static int look_at_first(struct status_view *v, struct cli *cli, struct err *err
 	char *url = strdup(cli->url);
 	struct status_vault *first = url ? add_vault(v, cli->place ? cli->place->name : "", url, err) : NULL;
 	if (!first)
-		return url ? err->code : no_memory(err);
+		return url ? err->code : err_no_memory(err);
 	look_at_space(first);
 	int rc = cli_open(cli, &first->away);
 	if (rc == 0)
@@ -403,7 +398,7 @@ struct status_view *status_view_new(struct cli *cli, struct err *err)
 	if (v)
 		v->data = calloc(1, sizeof *v->data);
 	if (!v || !v->data) {
-		no_memory(err);
+		err_no_memory(err);
 		return NULL;
 	}
 	v->now_s = (int64_t)time(NULL);

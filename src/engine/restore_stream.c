@@ -74,8 +74,6 @@ struct restore_stream {
 	uint64_t blocks;
 };
 
-static int no_memory(struct err *err) { return err_set(err, ERR_NOMEM, "out of memory"); }
-
 /* ---- slots: with the lock held ---- */
 
 static int find_slot(const struct restore_stream *r, const struct body_extent *e)
@@ -128,7 +126,7 @@ static void decode(struct restore_stream *r, struct slot *s, struct fetch_worker
 	if (!s->bytes)
 		s->bytes = malloc(PACK_FRAME_PLAIN_MAX);
 	int rc = s->bytes ? fetch_frame(r->fetch, s->pack, s->frame, s->bytes, &len, tools, &err)
-	                  : no_memory(&err);
+	                  : err_no_memory(&err);
 	pthread_mutex_lock(&r->lock);
 	s->state = rc == 0 ? READY : BROKEN;
 	s->len = len;
@@ -196,7 +194,7 @@ struct restore_stream *restore_stream_new(struct fetch *fetch, const struct sum_
 {
 	struct restore_stream *r = calloc(1, sizeof *r);
 	if (!r) {
-		no_memory(err);
+		err_no_memory(err);
 		return NULL;
 	}
 	r->fetch = fetch;
@@ -214,7 +212,7 @@ struct restore_stream *restore_stream_new(struct fetch *fetch, const struct sum_
 	if (r->block && r->tools[WORKERS_MAX])
 		return r;
 	restore_stream_free(r);
-	no_memory(err);
+	err_no_memory(err);
 	return NULL;
 }
 
@@ -280,7 +278,7 @@ static struct taken *take(const struct body_file *f, struct err *err)
 	if (!t || !t->extents || !t->slots || !t->extra) {
 		if (t)
 			free_taken(t);
-		no_memory(err);
+		err_no_memory(err);
 		return NULL;
 	}
 	memcpy(t->path, f->path, f->path_len);

@@ -80,8 +80,6 @@ struct storer {
 	uint64_t changed, evacuated;
 };
 
-static int no_memory(struct err *err) { return err_set(err, ERR_NOMEM, "out of memory"); }
-
 /* ---- failing ---- */
 
 static void fail(struct storer *s, const struct err *err)
@@ -138,7 +136,7 @@ static int await(struct storer *s, struct pending *p, const struct cut *c, struc
 {
 	struct waiter *w = malloc(sizeof *w);
 	if (!w)
-		return no_memory(err);
+		return err_no_memory(err);
 	*w = (struct waiter){ p->waiters, c->file, c->slot };
 	p->waiters = w;
 	s->waiting++;
@@ -149,7 +147,7 @@ static int add_pending(struct storer *s, struct cut *c, struct err *err)
 {
 	struct pending *p = calloc(1, sizeof *p), **bucket = &s->pending[bucket_of(c->id)];
 	if (!p)
-		return no_memory(err);
+		return err_no_memory(err);
 	memcpy(p->id, c->id, ID_BYTES);
 	p->length = c->length;
 	p->next = *bucket;
@@ -302,7 +300,7 @@ static int worker_begin(struct storer *s, struct worker *w, struct err *err)
 	    !(w->framer = framer_new(s->o.packer, s->o.level, s->o.check_every, err)))
 		return err->code;
 	w->gathered = malloc(PACK_FRAME_PLAIN_MAX);
-	return w->gathered ? 0 : no_memory(err);
+	return w->gathered ? 0 : err_no_memory(err);
 }
 
 static void give_back(struct storer *s, struct job *j)
@@ -391,7 +389,7 @@ static struct job *job_new(struct err *err)
 	if (j && j->bytes && j->cuts)
 		return j;
 	job_free(j);
-	no_memory(err);
+	err_no_memory(err);
 	return NULL;
 }
 
@@ -428,7 +426,7 @@ static int reserve_slots(struct storer *s, const struct job *j, struct err *err)
 		uint32_t cap = f->cap ? f->cap + f->cap / 2 + 1 : 1;
 		struct extent *grown = realloc(f->extents, cap * sizeof *grown);
 		if (!grown) {
-			rc = no_memory(err);
+			rc = err_no_memory(err);
 			continue;
 		}
 		f->extents = grown;
@@ -488,7 +486,7 @@ struct storer *storer_new(const struct storer_options *options, struct err *err)
 {
 	struct storer *s = calloc(1, sizeof *s);
 	if (!s) {
-		no_memory(err);
+		err_no_memory(err);
 		return NULL;
 	}
 	s->o = *options;

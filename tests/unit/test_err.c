@@ -19,6 +19,8 @@ static void a_failure_is_recorded_and_its_code_returned(void **state)
 	assert_int_equal(err.sys, 0);
 	assert_string_equal(err.msg, "pack 7: bad");
 	assert_string_equal(err.hint, "");
+	assert_int_equal(err_no_memory(&err), ERR_NOMEM);
+	assert_string_equal(err.msg, "out of memory");
 }
 
 static void system_errors_are_sorted_by_what_they_mean(void **state)
