@@ -178,6 +178,13 @@ int io_make_dirs(const char *path, mode_t mode, struct err *err)
 	return 0;
 }
 
+int io_join(char out[PATH_MAX], const char *dir, const char *name, struct err *err)
+{
+	int n = snprintf(out, PATH_MAX, "%s%s%s", dir, *dir && *name ? "/" : "", name);
+	return n >= 0 && n < PATH_MAX ? 0
+	                              : err_set(err, ERR_INVALID, "path is too long: %.100s...", dir);
+}
+
 int io_close(int *fd, struct err *err)
 {
 	int closing = *fd;

@@ -2,6 +2,7 @@
 #ifndef IO_H
 #define IO_H
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -36,6 +37,9 @@ int io_sync_parent(const char *path, struct err *err);
 
 /* Create a folder and its parents with this mode; existing ones are left as they are. */
 int io_make_dirs(const char *path, mode_t mode, struct err *err);
+
+/* "dir/name", or the one where the other is "". ERR_INVALID: too long. */
+int io_join(char out[PATH_MAX], const char *dir, const char *name, struct err *err);
 
 /* Close and report what close() reports; fd becomes -1. Without error reporting: io_drop. */
 int io_close(int *fd, struct err *err);

@@ -41,16 +41,10 @@ struct making {
 	uint64_t logs, entries;
 };
 
-static int path_of(const struct making *m, const char *name, char out[PATH_MAX], struct err *err)
-{
-	int n = snprintf(out, PATH_MAX, "%s/%s", m->dir, name);
-	return n < PATH_MAX ? 0 : err_set(err, ERR_INVALID, "path is too long: %.100s...", m->dir);
-}
-
 static int write_buf(const struct making *m, const char *name, const struct buf *b, struct err *err)
 {
 	char path[PATH_MAX];
-	return path_of(m, name, path, err) == 0 ? io_write_file(path, b->bytes, b->len, 0644, err)
+	return io_join(path, m->dir, name, err) == 0 ? io_write_file(path, b->bytes, b->len, 0644, err)
 	                                        : err->code;
 }
 
@@ -92,13 +86,13 @@ static int fetch_drills(struct making *m, struct err *err)
 	char path[PATH_MAX], name[64];
 	const json_t *d;
 	size_t i;
-	if (path_of(m, "drills", path, err) != 0 || io_make_dirs(path, 0755, err) != 0)
+	if (io_join(path, m->dir, "drills", err) != 0 || io_make_dirs(path, 0755, err) != 0)
 		return err->code;
 	json_array_foreach(json_object_get(m->doc, "drills"), i, d) {
 		if (!json_int(d, "finished") || json_is_true(json_object_get(d, "no_report")))
 			continue;
 		snprintf(name, sizeof name, "drills/%.32s", json_text(d, "id"));
-		if (path_of(m, name, path, err) != 0 ||
+		if (io_join(path, m->dir, name, err) != 0 ||
 		    drill_fetch_evidence(m->cli->vault, json_text(d, "id"), path, err) != 0)
 			return err->code;
 		m->drills++;
@@ -109,7 +103,7 @@ static int fetch_drills(struct making *m, struct err *err)
 static int export_ledgers(struct making *m, struct err *err)
 {
 	char path[PATH_MAX];
-	return path_of(m, "ledger", path, err) == 0
+	return io_join(path, m->dir, "ledger", err) == 0
 	       ? ledger_export(m->cli->vault, path, &m->logs, &m->entries, err) : err->code;
 }
 

@@ -94,11 +94,6 @@ static int add_pack(struct store_check *s, const uint8_t id[32], uint64_t size, 
 	return 0;
 }
 
-static bool starts(const char *text, const char *with)
-{
-	return strncmp(text, with, strlen(with)) == 0;
-}
-
 static int see(void *arg, const struct backend_object *o, struct err *err)
 {
 	struct store_check *s = arg;
@@ -113,7 +108,7 @@ static int see(void *arg, const struct backend_object *o, struct err *err)
 	if (names_tail_id(tail, id, sizeof id) &&
 	    strcmp(names_pack(name, store->writer, store->store, id), o->name) == 0)
 		return add_pack(s, id, o->size_bytes, err);
-	if (starts(tail, "wal/") || starts(tail, "seals/"))
+	if (names_starts(tail, "wal/") || names_starts(tail, "seals/"))
 		return 0;
 	err_set(err, ERR_CORRUPT, "%s: does not belong here", o->name);
 	err_hint(err, "Holdfast did not put it there; nothing that it needs is in it");

@@ -113,11 +113,6 @@ static int add_place(struct vault_check *k, const struct place *p, struct err *e
 	return 0;
 }
 
-static bool starts(const char *text, const char *with)
-{
-	return strncmp(text, with, strlen(with)) == 0;
-}
-
 /* Hex of an id, then a slash: *rest is what is behind it. */
 static bool take_folder(const char *name, uint8_t id[16], const char **rest)
 {
@@ -137,10 +132,10 @@ static bool writer_object(const char *name, struct place *p)
 	if (!take_folder(name, p->writer, &rest))
 		return false;
 	p->data = take_folder(rest, p->store, &inner);
-	return p->data || (starts(rest, "doomed/") && hex_decode(id, 32, rest + strlen("doomed/"))) ||
-	       strcmp(rest, "log/checkpoint") == 0 || starts(rest, "log/tile/") ||
-	       starts(rest, "drills/") ||
-	       (starts(rest, "runs/") && hex_decode(id, 32, rest + strlen("runs/")));
+	return p->data || (names_starts(rest, "doomed/") && hex_decode(id, 32, rest + strlen("doomed/"))) ||
+	       strcmp(rest, "log/checkpoint") == 0 || names_starts(rest, "log/tile/") ||
+	       names_starts(rest, "drills/") ||
+	       (names_starts(rest, "runs/") && hex_decode(id, 32, rest + strlen("runs/")));
 }
 
 static int stray(struct vault_check *k, const char *name, struct err *err)
@@ -167,12 +162,12 @@ static int see(void *arg, const struct backend_object *o, struct err *err)
 	uint32_t epoch;
 	uint64_t n;
 	if (strcmp(o->name, NAMES_ANCHOR) == 0 || strcmp(o->name, NAMES_RECOVERY) == 0 ||
-	    strcmp(o->name, NAMES_FORMAT) == 0 || starts(o->name, NAMES_PROBE))
+	    strcmp(o->name, NAMES_FORMAT) == 0 || names_starts(o->name, NAMES_PROBE))
 		return 0;
-	if (starts(o->name, NAMES_CHARTERS) && names_tail_number(o->name, &n) &&
+	if (names_starts(o->name, NAMES_CHARTERS) && names_tail_number(o->name, &n) &&
 	    strcmp(names_charter(expected, n), o->name) == 0)
 		return add_charter(k, n, err);
-	if (starts(o->name, NAMES_SLOTS) && names_tail_id(o->name, id, sizeof id) &&
+	if (names_starts(o->name, NAMES_SLOTS) && names_tail_id(o->name, id, sizeof id) &&
 	    strcmp(names_slot(expected, id), o->name) == 0)
 		return see_slot(k, o->name, err);
 	if (names_parse_key(o->name, p.writer, p.store, &epoch, recipient) &&

@@ -24,11 +24,6 @@ struct copy {
 	struct copying_common all;
 };
 
-static bool starts(const char *text, const char *with)
-{
-	return strncmp(text, with, strlen(with)) == 0;
-}
-
 /* ---- the vault itself ---- */
 
 static void begin(struct copying *c, const char *store)
@@ -193,7 +188,7 @@ int copy_stores(struct copy *copy, const struct store_info *const *stores, size_
 static int found_something(void *arg, const struct backend_object *o, struct err *err)
 {
 	(void)err;
-	if (starts(o->name, NAMES_PROBE))
+	if (names_starts(o->name, NAMES_PROBE))
 		return 0;
 	snprintf(arg, NAMES_MAX, "%s", o->name);
 	return 1;

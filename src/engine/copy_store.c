@@ -17,11 +17,6 @@
 #include "vault/storage.h"
 #include "vault/vault.h"
 
-static bool starts(const char *text, const char *with)
-{
-	return strncmp(text, with, strlen(with)) == 0;
-}
-
 struct store_copy {
 	struct copying *c;
 	const struct store_info *store;
@@ -158,7 +153,7 @@ static int copy_others(struct store_copy *s, struct err *err)
 	for (size_t i = 0; i < s->here->n; i++) {
 		const struct object_entry *o = &s->here->list[i];
 		const struct object_entry *twin = objects_find(s->there, o->name);
-		if (starts(o->name, snapshots) || is_pack(s, o, id))
+		if (names_starts(o->name, snapshots) || is_pack(s, o, id))
 			continue;
 		int rc = twin ? copying_present(s->c, o, twin, err) : copying_small(s->c, o->name, err);
 		if (rc != 0)

@@ -134,11 +134,6 @@ static int verify_list(const char *name, const struct buf *bytes, struct err *er
 	     ? 0 : err_set(err, ERR_CORRUPT, "is not what its name says");
 }
 
-static bool starts(const char *text, const char *with)
-{
-	return strncmp(text, with, strlen(with)) == 0;
-}
-
 /* As far as can be without a key. */
 static int verify(const struct copying *c, const char *name, const struct buf *bytes,
                   struct err *err)
@@ -150,11 +145,11 @@ static int verify(const struct copying *c, const char *name, const struct buf *b
 		return verify_text(known->recovery_txt, bytes, err);
 	if (strcmp(name, NAMES_FORMAT) == 0)
 		return verify_text(known->format_md, bytes, err);
-	if (starts(name, NAMES_CHARTERS))
+	if (names_starts(name, NAMES_CHARTERS))
 		return verify_charter(known, name, bytes, err);
 	if (strstr(name, "/runs/"))
 		return verify_list(name, bytes, err);
-	return starts(name, NAMES_SLOTS) ? slot_check(bytes->bytes, bytes->len, err) : 0;
+	return names_starts(name, NAMES_SLOTS) ? slot_check(bytes->bytes, bytes->len, err) : 0;
 }
 
 /* Whether a slot is what it was only the passphrase tells: at least it was not damaged on the way. */
@@ -172,13 +167,13 @@ static int read_again(const struct copying *c, const char *name, const struct bu
 static int read_small(const struct copying *c, const char *name, struct buf *bytes, struct err *err)
 {
 	struct storekey k;
-	if (starts(name, NAMES_KEYS))
+	if (names_starts(name, NAMES_KEYS))
 		return vault_read_key(c->all->from, name, &k, bytes, err);
 	if (storage_get_all(vault_storage(c->all->from), name, bytes, err) != 0)
 		return err->code;
 	if (verify(c, name, bytes, err) != 0)
 		return err_wrap(err, "%s", name);
-	bool unvouched = starts(name, NAMES_SLOTS) || strstr(name, "/drills/");
+	bool unvouched = names_starts(name, NAMES_SLOTS) || strstr(name, "/drills/");
 	return unvouched ? read_again(c, name, bytes, err) : 0;
 }
 
@@ -229,7 +224,7 @@ int copying_folder(struct copying *c, const char *prefix, struct err *err)
 		const struct object_entry *twin = objects_find(there, here->list[i].name);
 		int rc = twin ? copying_present(c, &here->list[i], twin, err)
 		              : copying_small(c, here->list[i].name, err);
-		if (rc == 0 && twin && starts(prefix, NAMES_SLOTS))
+		if (rc == 0 && twin && names_starts(prefix, NAMES_SLOTS))
 			rc = copying_compare(c, twin->name, err);
 		if (rc != 0)
 			return rc;

@@ -182,13 +182,7 @@ static int check(struct inside *in, struct err *err)
 static int read_request(struct drill_request **out, struct err *err)
 {
 	AUTO(buf) text = buf_new(DRILL_REQUEST_MAX, err);
-	for (size_t got = 1; text && got > 0;) {
-		uint8_t *at = buf_reserve(text, 4096, err);
-		if (!at || io_read(STDIN_FILENO, at, 4096, &got, err) != 0)
-			return err->code;
-		text->len += got;
-	}
-	if (!text)
+	if (!text || io_read_all(STDIN_FILENO, text, err) != 0)
 		return err->code;
 	*out = drill_request_decode((const char *)text->bytes, text->len, err);
 	return *out ? 0 : (int)err->code;

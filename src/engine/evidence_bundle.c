@@ -58,12 +58,6 @@ static int add_name(struct names *l, const char *name, struct err *err)
 	return grown[l->n++] ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 }
 
-static int join(char out[PATH_MAX], const char *dir, const char *name, struct err *err)
-{
-	int n = snprintf(out, PATH_MAX, "%s%s%s", dir, *dir && *name ? "/" : "", name);
-	return n < PATH_MAX ? 0 : err_set(err, ERR_INVALID, "path is too long: %.100s...", dir);
-}
-
 static int walk(struct names *l, const char *top, const char *below, int depth, struct err *err);
 
 static int walk_one(struct names *l, const char *top, const char *below, const char *name, int depth,
@@ -71,7 +65,7 @@ static int walk_one(struct names *l, const char *top, const char *below, const c
 {
 	char inside[PATH_MAX], path[PATH_MAX];
 	struct stat st;
-	if (join(inside, below, name, err) != 0 || join(path, top, inside, err) != 0)
+	if (io_join(inside, below, name, err) != 0 || io_join(path, top, inside, err) != 0)
 		return err->code;
 	if (lstat(path, &st) != 0)
 		return err_sys(err, "%s", path);
@@ -87,7 +81,7 @@ static int walk_one(struct names *l, const char *top, const char *below, const c
 static int walk(struct names *l, const char *top, const char *below, int depth, struct err *err)
 {
 	char path[PATH_MAX];
-	if (join(path, top, below, err) != 0)
+	if (io_join(path, top, below, err) != 0)
 		return err->code;
 	DIR *d = opendir(path);
 	if (!d)
@@ -142,7 +136,7 @@ static int list_sums(const char *dir, struct names *l, struct buf *out, struct e
 	for (size_t i = 0; i < l->n; i++) {
 		char path[PATH_MAX], hex[2 * SHA256_BYTES + 1];
 		uint8_t hash[SHA256_BYTES];
-		if (join(path, dir, l->all[i], err) != 0 || hash_file(path, hash, err) != 0 ||
+		if (io_join(path, dir, l->all[i], err) != 0 || hash_file(path, hash, err) != 0 ||
 		    buf_printf(out, err, "%s  %s\n", hex_encode(hex, hash, sizeof hash), l->all[i]) != 0)
 			return err->code;
 	}
@@ -154,7 +148,7 @@ static int list_sums(const char *dir, struct names *l, struct buf *out, struct e
 static int write_file(const char *dir, const char *name, const void *bytes, size_t len, struct err *err)
 {
 	char path[PATH_MAX];
-	return join(path, dir, name, err) == 0 ? io_write_file(path, bytes, len, 0644, err) : err->code;
+	return io_join(path, dir, name, err) == 0 ? io_write_file(path, bytes, len, 0644, err) : err->code;
 }
 
 static int write_key(const char *dir, const uint8_t *sk, struct err *err)

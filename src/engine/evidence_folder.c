@@ -76,12 +76,6 @@ struct buf *evidence_folder_add(struct evidence_folder *f, enum evidence_file fi
 
 /* ---- reading ---- */
 
-static int join(char out[PATH_MAX], const char *dir, const char *name, struct err *err)
-{
-	return snprintf(out, PATH_MAX, "%s/%s", dir, name) < PATH_MAX
-	     ? 0 : err_set(err, ERR_INVALID, "path is too long: %.100s", dir);
-}
-
 static int known_index(const char *name)
 {
 	for (int i = 0; i < EVIDENCE_FILES; i++)
@@ -95,7 +89,7 @@ static int read_one(struct evidence_folder *f, const char *dir, const char *name
 	char path[PATH_MAX];
 	struct stat st;
 	int file = known_index(name);
-	if (join(path, dir, name, err) != 0)
+	if (io_join(path, dir, name, err) != 0)
 		return err->code;
 	if (lstat(path, &st) != 0)
 		return err_sys(err, "%s", path);
@@ -157,7 +151,7 @@ static int fill(const struct evidence_folder *f, const char *dir, struct err *er
 		return err_sys(err, "%s", dir);
 	for (unsigned i = 0; i < EVIDENCE_FILES; i++)
 		if (f->files[i] &&
-		    (join(path, dir, known[i].name, err) != 0 ||
+		    (io_join(path, dir, known[i].name, err) != 0 ||
 		     io_write_file(path, f->files[i]->bytes, f->files[i]->len, 0644, err) != 0))
 			return err->code;
 	return 0;

@@ -59,12 +59,6 @@ static int add_line(void *arg, uint64_t index, const uint8_t *entry, size_t len,
 	return buf_append(x->lines, "\n", 1, err);
 }
 
-static int join(char out[PATH_MAX], const char *dir, const char *name, struct err *err)
-{
-	return snprintf(out, PATH_MAX, "%s/%s", dir, name) < PATH_MAX
-	     ? 0 : err_set(err, ERR_INVALID, "path is too long: %.100s", dir);
-}
-
 /* An Ed25519 public key as openssl reads it: SPKI (RFC 8410) in PEM. */
 static int write_key(const char *dir, const uint8_t pk[32], struct err *err)
 {
@@ -76,7 +70,7 @@ static int write_key(const char *dir, const uint8_t pk[32], struct err *err)
 	memcpy(der + sizeof prefix, pk, 32);
 	int n = snprintf(text, sizeof text, "-----BEGIN PUBLIC KEY-----\n%s\n-----END PUBLIC KEY-----\n",
 	                 base64_encode(base64, der, sizeof der));
-	if (join(path, dir, "log.pem", err) != 0)
+	if (io_join(path, dir, "log.pem", err) != 0)
 		return err->code;
 	return io_write_file(path, text, (size_t)n, 0644, err);
 }
@@ -87,8 +81,8 @@ static int export_log(struct vault *v, const struct charter_key *key, const char
 	char dir[PATH_MAX], path[PATH_MAX], hex[33];
 	AUTO(buf) checkpoint = buf_new(NOTE_MAX, err);
 	AUTO(buf) lines = buf_new(OUT_MAX, err);
-	if (!checkpoint || !lines || join(dir, top, hex_encode(hex, key->id, 16), err) != 0 ||
-	    join(path, dir, "entries", err) != 0 || io_make_dirs(dir, 0755, err) != 0)
+	if (!checkpoint || !lines || io_join(dir, top, hex_encode(hex, key->id, 16), err) != 0 ||
+	    io_join(path, dir, "entries", err) != 0 || io_make_dirs(dir, 0755, err) != 0)
 		return err->code;
 	IO_AUTO_FD fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
@@ -99,7 +93,7 @@ static int export_log(struct vault *v, const struct charter_key *key, const char
 		return err->code;
 	if (fsync(fd) != 0 || io_close(&fd, err) != 0)
 		return err_sys(err, "%s", path);
-	if (join(path, dir, "checkpoint", err) != 0 ||
+	if (io_join(path, dir, "checkpoint", err) != 0 ||
 	    io_write_file(path, checkpoint->bytes, checkpoint->len, 0644, err) != 0)
 		return err->code;
 	return write_key(dir, key->log, err);
@@ -123,8 +117,8 @@ static void drop_empty(const char *top, const struct charter_key *key)
 {
 	char dir[PATH_MAX], path[PATH_MAX], hex[33];
 	struct err ignored;
-	if (join(dir, top, hex_encode(hex, key->id, 16), &ignored) == 0 &&
-	    join(path, dir, "entries", &ignored) == 0 && unlink(path) == 0)
+	if (io_join(dir, top, hex_encode(hex, key->id, 16), &ignored) == 0 &&
+	    io_join(path, dir, "entries", &ignored) == 0 && unlink(path) == 0)
 		rmdir(dir);
 }
 
@@ -148,7 +142,7 @@ int ledger_export(struct vault *v, const char *dir, uint64_t *logs, uint64_t *en
 		*logs += 1;
 		*entries += note.size;
 	}
-	if (join(path, dir, "COMPLETE.txt", err) != 0)
+	if (io_join(path, dir, "COMPLETE.txt", err) != 0)
 		return err->code;
 	return io_write_file(path, holdfast_complete_sh,
 	                     (size_t)(holdfast_complete_sh_end - holdfast_complete_sh), 0755, err);
@@ -170,7 +164,7 @@ static int write_stamped(const char *dir, const struct stamped *s, struct err *e
 	if (make_dir(dir, err) != 0)
 		return err->code;
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-		if (join(path, dir, files[i].name, err) != 0 ||
+		if (io_join(path, dir, files[i].name, err) != 0 ||
 		    io_write_file(path, files[i].bytes->bytes, files[i].bytes->len, 0644, err) != 0)
 			return err->code;
 	return 0;

@@ -1,6 +1,7 @@
 #include "format/entry.h"
 
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,14 +95,6 @@ bool entry_did_from(const char *word, size_t len, enum entry_did *did)
 }
 const char *entry_verdict_word(enum entry_verdict verdict) { return verdicts[verdict]; }
 
-static bool is_zero(const uint8_t *bytes, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (bytes[i])
-			return false;
-	return true;
-}
-
 static bool is_word(const char *text)
 {
 	size_t len = strlen(text);
@@ -174,15 +167,15 @@ static json_t *field_json(const struct entry *e, const struct field *f)
 
 static bool is_left_out(const struct entry *e, const struct field *f)
 {
-	return (f->type == HASH_OPTIONAL && is_zero((const uint8_t *)e + f->offset, 32)) ||
-	       (f->type == ITEMS && !is_zero(e->list, 32)) ||
-	       (f->type == STORES && !is_zero(e->covered, 32));
+	return (f->type == HASH_OPTIONAL && sodium_is_zero((const uint8_t *)e + f->offset, 32)) ||
+	       (f->type == ITEMS && !sodium_is_zero(e->list, 32)) ||
+	       (f->type == STORES && !sodium_is_zero(e->covered, 32));
 }
 
 static int check_lists(const struct entry *e, struct err *err)
 {
-	bool items = is_zero(e->list, 32) && e->n_items > ENTRY_INLINE_MAX;
-	bool stores = is_zero(e->covered, 32) && e->n_covers > ENTRY_INLINE_MAX;
+	bool items = sodium_is_zero(e->list, 32) && e->n_items > ENTRY_INLINE_MAX;
+	bool stores = sodium_is_zero(e->covered, 32) && e->n_covers > ENTRY_INLINE_MAX;
 	if (e->kind >= ENTRY_OTHER || items || stores || e->n_logs > ENTRY_LOGS_MAX ||
 	    (e->kind == ENTRY_ATTEMPT && !is_word(e->act)))
 		return err_set(err, ERR_INVALID, "%s: holds what none can hold", what);

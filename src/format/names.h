@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 enum { NAMES_MAX = 256 };
 
@@ -37,6 +38,12 @@ const char *names_snapshot(char *out, const uint8_t writer[16], const uint8_t st
 const char *names_log(char *out, const uint8_t key[16], const char *path);
 const char *names_list(char *out, const uint8_t key[16], const uint8_t *digest);
 const char *names_drills(char *out, const uint8_t key[16]);              /* <key-id>/drills/ */
+
+/* Does the name, or what is left of it, begin so? */
+static inline bool names_starts(const char *name, const char *with)
+{
+	return strncmp(name, with, strlen(with)) == 0;
+}
 
 /* Does the object lie in the folder (a prefix from above) itself, not in one below? */
 bool names_directly_in(const char *folder, const char *name);

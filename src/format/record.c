@@ -1,5 +1,6 @@
 #include "format/record.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,14 +37,6 @@ static bool is_word(const char *text, size_t cap)
 	return len > 0 && len < cap && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-.") == len;
 }
 
-static bool is_zero(const uint8_t *bytes, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (bytes[i])
-			return false;
-	return true;
-}
-
 /* Is it what an optional member stands for when it is left out? */
 static bool is_empty(const struct record_member *m, const void *record)
 {
@@ -54,7 +47,7 @@ static bool is_empty(const struct record_member *m, const void *record)
 	case RECORD_FLAG:
 		return !*(const bool *)at;
 	case RECORD_HEX:
-		return is_zero(at, m->size);
+		return sodium_is_zero(at, m->size);
 	case RECORD_WORD:
 		return !*(const char *)at;
 	case RECORD_CHOICE:

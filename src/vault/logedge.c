@@ -91,17 +91,6 @@ void logedge_free(struct logedge *e)
 	free(e);
 }
 
-struct logedge *logedge_copy(const struct logedge *e, struct err *err)
-{
-	AUTO(logedge) c = logedge_new(err);
-	if (!c || buf_append(c->bundle, e->bundle->bytes, e->bundle->len, err) != 0)
-		return NULL;
-	struct buf *bundle = c->bundle;
-	*c = *e;
-	c->bundle = bundle;
-	return TAKE(c);
-}
-
 /* Places taken in the partial tile of a level. */
 static size_t taken(uint64_t size, int level)
 {

@@ -28,7 +28,6 @@ struct logedge {
 };
 
 struct logedge *logedge_new(struct err *err);
-struct logedge *logedge_copy(const struct logedge *e, struct err *err);
 void logedge_free(struct logedge *e);
 AUTO_FREE(logedge);
 

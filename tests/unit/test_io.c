@@ -271,9 +271,28 @@ static void closing_forgets_the_descriptor(void **state)
 	io_drop(&fd);
 }
 
+static void names_are_joined_or_too_long(void **state)
+{
+	(void)state;
+	struct err err;
+	char out[PATH_MAX], name[PATH_MAX];
+	assert_int_equal(io_join(out, "/srv/a", "b", &err), 0);
+	assert_string_equal(out, "/srv/a/b");
+	assert_int_equal(io_join(out, "", "b", &err), 0);
+	assert_string_equal(out, "b");
+	assert_int_equal(io_join(out, "/srv", "", &err), 0);
+	assert_string_equal(out, "/srv");
+	memset(name, 'x', sizeof name);
+	name[PATH_MAX - 3] = '\0';
+	assert_int_equal(io_join(out, "a", name, &err), 0);
+	assert_int_equal(strlen(out), PATH_MAX - 1);
+	assert_int_equal(io_join(out, "aa", name, &err), ERR_INVALID);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_are_joined_or_too_long),
 		cmocka_unit_test(a_written_file_reads_back_whole),
 		cmocka_unit_test(an_overlong_file_is_refused_and_never_cut),
 		cmocka_unit_test(an_absent_file_is_absent_and_named),
