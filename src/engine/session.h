@@ -95,6 +95,17 @@ bool session_may_stay(const struct session *s);
 int session_start(struct session *s, bool will_read, struct err *err);
 void session_close(struct session *s);
 
+/* Has the time since then reached `every` seconds, where that is not 0? */
+static inline bool session_due(uint64_t now, uint64_t since, uint64_t every)
+{
+	return every != 0 && now >= since && now - since >= every;
+}
+
+/* session_epoch.c: is it time for a new epoch? And the epoch for what is to be stored: the newest in the
+ * vault, if this machine's and whole and granted to all that it is to be, or a new one. Runs that read the
+ * source look at the keys/ objects of all epochs in use. ERR_FORK, errors of storage. */
+bool session_must_rotate(const struct session *s);
+int session_choose_epoch(struct session *s, struct err *err);
 
 /* Bring back what a killed run stored for the same snapshot, if its journal fits. */
 int session_resume(struct session *s, struct err *err);

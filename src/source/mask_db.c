@@ -5,6 +5,7 @@
 
 #include "base/utf8.h"
 #include "holdfast/err.h"
+#include "source/sqlite_distrust.h"
 
 enum { LOOK_STEPS = 20000, SQL_MAX = 1000000, TRIGGERS_MAX = 10 };
 
@@ -15,12 +16,9 @@ static int look(void *stop)
 
 int mask_db_tame(sqlite3 *db, const volatile sig_atomic_t *stop, struct err *err)
 {
-	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
+	sqlite_distrust(db);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 0, NULL);
-	sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
 	sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, SQL_MAX);
 	sqlite3_limit(db, SQLITE_LIMIT_TRIGGER_DEPTH, TRIGGERS_MAX);
 	if (stop)

@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "holdfast/err.h"
+#include "source/sqlite_distrust.h"
 #include "source/sqlite_facts.h"
 #include "source/trial_none.h"
 
@@ -71,10 +72,7 @@ static int failed(struct sqlite_trial *t, struct err *err)
 /* The schema may be somebody else's work: nothing in it may run what it should not. */
 static int tame(struct sqlite_trial *t, struct err *err)
 {
-	sqlite3_db_config(t->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-	sqlite3_db_config(t->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	sqlite3_db_config(t->db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
-	sqlite3_limit(t->db, SQLITE_LIMIT_ATTACHED, 0);
+	sqlite_distrust(t->db);
 	sqlite3_limit(t->db, SQLITE_LIMIT_SQL_LENGTH, SQL_MAX);
 	sqlite3_progress_handler(t->db, LOOK_STEPS, look_at_clock, t);
 	char sql[120];
