@@ -1,9 +1,8 @@
 #include "base/utf8.h"
 
-#include <string.h>
-
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 static bool is_printable(uint32_t c)
 {
