@@ -75,6 +75,11 @@ int vault_add_mirror(struct vault *v, const char *label, const char *url,
 /* Something that should be there is not listed: list the mirrors too from now on. False if they are
  * listed already, or there is none. */
 bool vault_list_mirrors(struct vault *v);
+bool vault_lists_mirrors(const struct vault *v);   /* they are */
+
+/* How many threads may ask for small objects at once, since each does little but wait for the network: 1
+ * where the vault lies on this machine. */
+unsigned vault_at_once(const struct vault *v);
 
 /* What was read from copies since the last call, as an error to be told; false: nothing. */
 bool vault_copies_used(struct vault *v, struct err *told);

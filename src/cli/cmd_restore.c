@@ -1,8 +1,10 @@
 /* restore - bring stores back; without a store: tell what there is. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
+#include "cli/asking.h"
 #include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/live.h"
@@ -26,30 +28,39 @@ static const struct option_spec options[] = {
 	{ 0 },
 };
 
-static int overview_row(struct cli *cli, struct table *t, const struct store_entry *e,
-                        struct err *err)
+static int overview_row(struct cli *cli, struct table *t, const struct asking_newest *of, struct err *err)
 {
-	struct snapshot_info newest;
-	bool found;
-	if (stores_newest(cli, e, &newest, &found, err) != 0) {
-		output_name(err, e->label);
-		return err->code;
-	}
+	const struct snapshot_info *newest = &of->newest;
 	if (cli->options.json)
-		return !found ? 0 : output_json(json_pack("{s:o, s:I, s:I, s:I, s:s}", "store",
-		                                output_json_text(e->label), "snapshot",
-		                                (json_int_t)newest.seq, "time",
-		                                (json_int_t)newest.time_s, "listed_bytes",
-		                                (json_int_t)newest.listed_bytes, "kind",
-		                                snapshot_kind_text(newest.kind)), err);
+		return !of->found ? 0 : output_json(json_pack("{s:o, s:I, s:I, s:I, s:s}", "store",
+		                                    output_json_text(of->label), "snapshot",
+		                                    (json_int_t)newest->seq, "time",
+		                                    (json_int_t)newest->time_s, "listed_bytes",
+		                                    (json_int_t)newest->listed_bytes, "kind",
+		                                    snapshot_kind_text(newest->kind)), err);
 	char seq[TEXT_MAX] = "none", when[TEXT_MAX] = "", age[TEXT_MAX] = "", size[TEXT_MAX] = "";
-	if (found) {
-		snprintf(seq, sizeof seq, "%" PRIu64, newest.seq);
-		text_time(when, newest.time_s);
-		text_age(age, (int64_t)time(NULL) - newest.time_s);
-		text_size(size, newest.listed_bytes);
+	if (of->found) {
+		snprintf(seq, sizeof seq, "%" PRIu64, newest->seq);
+		text_time(when, newest->time_s);
+		text_age(age, (int64_t)time(NULL) - newest->time_s);
+		text_size(size, newest->listed_bytes);
 	}
-	return TABLE_ROW(t, err, e->label, seq, when, age, size);
+	return TABLE_ROW(t, err, of->label, seq, when, age, size);
+}
+
+static int overview_rows(struct cli *cli, struct table *t, const struct stores *list, struct err *err)
+{
+	struct asking_newest *all = calloc(list->n + 1, sizeof *all);
+	if (!all)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < list->n; i++)
+		all[i] = (struct asking_newest){ .store = &list->entries[i].info,
+			                         .label = list->entries[i].label };
+	int rc = asking_newest(cli->vault, all, list->n, err);
+	for (size_t i = 0; i < list->n && rc == 0; i++)
+		rc = overview_row(cli, t, &all[i], err);
+	free(all);
+	return rc;
 }
 
 static void next_command(const struct cli *cli, const struct stores *list)
@@ -71,9 +82,8 @@ static int overview(struct cli *cli, struct err *err)
 	AUTO(table) t = table_new("lrlrr", err);
 	if (!list || !t || TABLE_ROW(t, err, "STORE", "SNAPSHOT", "TIME", "AGE", "TO FETCH") != 0)
 		return err->code;
-	for (size_t i = 0; i < list->n; i++)
-		if (overview_row(cli, t, &list->entries[i], err) != 0)
-			return err->code;
+	if (overview_rows(cli, t, list, err) != 0)
+		return err->code;
 	if (cli->options.json)
 		return 0;
 	printf("Vault %s, %s, %zu store%s\n\n", vault_short_id(cli->vault), vault_url(cli->vault),

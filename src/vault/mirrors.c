@@ -1,6 +1,7 @@
 #include "vault/mirrors.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,7 @@ struct mirrors {
 	struct charter_anchor anchor;
 	struct place places[MIRRORS_MAX];   /* the first is the vault's own */
 	size_t n;
-	bool wide;
+	atomic_bool wide;
 	pthread_mutex_t lock;               /* over what follows, and trust */
 	struct route *routes;
 	size_t n_routes, cap_routes;
@@ -266,9 +267,13 @@ int mirrors_add(struct backend *m, const char *label, struct backend *place, str
 bool mirrors_widen(struct backend *m)
 {
 	struct mirrors *all = of(m);
-	bool more = !all->wide && all->n > 1;
-	all->wide = true;
-	return more;
+	return !atomic_exchange(&all->wide, true) && all->n > 1;
+}
+
+bool mirrors_are_wide(struct backend *m)
+{
+	struct mirrors *all = of(m);
+	return all->wide && all->n > 1;
 }
 
 static void tell(const struct mirrors *m, const struct route *r, size_t others, struct err *told)

@@ -30,6 +30,7 @@ int mirrors_add(struct backend *m, const char *label, struct backend *place, str
 /* From now on listings visit what the other places hold too, most of it repeatedly. False if they
  * did already, or there is none. */
 bool mirrors_widen(struct backend *m);
+bool mirrors_are_wide(struct backend *m);   /* listings do, and there is another place */
 
 /* What was read from a copy since the last call, as an error for the user; false: nothing. */
 bool mirrors_used(struct backend *backend, struct err *told);

@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/crew.h"
 #include "base/hex.h"
 #include "base/io.h"
 #include "crypto/hash.h"
 #include "format/names.h"
+#include "holdfast/backend.h"
 #include "holdfast/err.h"
 #include "vault/mirrors.h"
 #include "vault/place.h"
@@ -216,6 +218,16 @@ int vault_add_mirror(struct vault *v, const char *label, const char *url,
 bool vault_list_mirrors(struct vault *v)
 {
 	return v->copies && mirrors_widen(v->storage);
+}
+
+bool vault_lists_mirrors(const struct vault *v)
+{
+	return v->copies && mirrors_are_wide(v->storage);
+}
+
+unsigned vault_at_once(const struct vault *v)
+{
+	return crew_waiting(v->storage->remote);
 }
 
 bool vault_copies_used(struct vault *v, struct err *told)
