@@ -7,15 +7,14 @@
 #include "cli/asking.h"
 #include "cli/cli.h"
 #include "cli/command.h"
-#include "cli/live.h"
 #include "cli/mask_job.h"
 #include "cli/output.h"
+#include "cli/restore_all.h"
 #include "cli/restore_job.h"
 #include "cli/stores.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "holdfast/err.h"
-#include "holdfast/restore.h"
 
 enum { TO, PATH, OVERWRITE, MASK, TEMPLATE };
 
@@ -95,100 +94,6 @@ static int overview(struct cli *cli, struct err *err)
 	return 0;
 }
 
-static int report(struct cli *cli, const struct restore_job *job, struct restore_result *r,
-                  struct err *err)
-{
-	char when[TEXT_MAX], size[TEXT_MAX], took[TEXT_MAX], target[4 * sizeof r->target];
-	if (r->warning.code != ERR_NONE) {
-		choice_wrap(cli, job->store->label, &r->warning);
-		output_error(&r->warning);
-	}
-	if (cli->options.json)
-		return output_json(json_pack("{s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:b}", "store",
-		                             output_json_text(job->store->label), "snapshot",
-		                             (json_int_t)job->snapshot.seq, "target",
-		                             output_json_text(r->target), "files",
-		                             (json_int_t)r->files, "bytes_written",
-		                             (json_int_t)r->bytes_written, "bytes_fetched",
-		                             (json_int_t)r->bytes_fetched, "duration_ms",
-		                             (json_int_t)r->duration_ms, "degraded",
-		                             r->warning.code != ERR_NONE), err);
-	if (cli->options.quiet && r->warning.code == ERR_NONE)
-		return 0;
-	printf("%s@%" PRIu64 " of %s %s %s: %" PRIu64 " file%s, %s in %s\n", job->store->label,
-	       job->snapshot.seq, text_time(when, job->snapshot.time_s),
-	       cli->options.dry_run ? "would restore to" : "restored to",
-	       text_escape(target, sizeof target, r->target[0] ? r->target : job->to), r->files,
-	       r->files == 1 ? "" : "s", text_size(size, r->bytes_written),
-	       text_took(took, r->duration_ms));
-	return 0;
-}
-
-static int explain(struct cli *cli, const struct restore_job *job, struct err *err)
-{
-	if (err->code == ERR_EXISTS && !err->hint[0])
-		err_hint(err, "another --to, or --overwrite (the old file is kept as "
-		              "NAME.before-restore)");
-	if (err->code == ERR_SPACE && !err->hint[0])
-		err_hint(err, "another --to, or a part of it with --path");
-	return choice_wrap(cli, job->store->label, err);
-}
-
-static int mask_one(struct cli *cli, const struct restore_job *job, const struct mask_job *mask,
-                    bool *degraded, struct err *err)
-{
-	if (mask_job_run(cli, job, mask, degraded, err) == 0)
-		return 0;
-	return explain(cli, job, err);
-}
-
-static int restore_one(struct cli *cli, const struct restore_job *job, const struct mask_job *mask,
-                       bool *degraded, struct err *err)
-{
-	const struct options *o = &cli->options;
-	if (mask->rules || mask->template_only)
-		return mask_one(cli, job, mask, degraded, err);
-	struct restore_options how = {
-		.to = job->to,
-		.path = o->own[PATH],
-		.restore_command = job->command,
-		.source = &job->source,
-		.overwrite = o->own[OVERWRITE] != NULL,
-		.dry_run = o->dry_run,
-		.progress = cli_progress(cli),
-	};
-	struct restore_result result = { 0 };
-	int rc = restore_snapshot(cli->vault, &job->store->info, job->snapshot.seq, &how, &result,
-	                          err);
-	live_clear();
-	if (rc != 0)
-		return explain(cli, job, err);
-	*degraded |= result.warning.code != ERR_NONE;
-	return report(cli, job, &result, err);
-}
-
-/* One failure does not keep the others from being restored, unless the user wants an end. */
-static int restore_all(struct cli *cli, const struct restore_jobs *jobs, const struct mask_job *mask,
-                       struct err *err)
-{
-	bool degraded = false;
-	size_t failed = 0;
-	if (jobs->n == 1) {
-		int rc = restore_one(cli, &jobs->jobs[0], mask, &degraded, err);
-		return rc != 0 ? rc : degraded ? EXIT_DEGRADED : EXIT_DONE;
-	}
-	for (size_t i = 0; i < jobs->n; i++) {
-		int rc = restore_one(cli, &jobs->jobs[i], mask, &degraded, err);
-		if (rc == ERR_STOPPED)
-			return rc;
-		if (rc == 0)
-			continue;
-		failed++;
-		output_error(err);
-	}
-	return failed ? EXIT_SOME_FAILED : degraded ? EXIT_DEGRADED : EXIT_DONE;
-}
-
 /* A masked store must not go back to its place, nor a part of it or a skeleton anywhere. */
 static int check_mask(const struct options *o, struct err *err)
 {
@@ -213,10 +118,12 @@ static int run_jobs(struct cli *cli, struct err *err)
 	AUTO(mask_rules) rules = o->own[MASK] ? mask_rules_load(o->own[MASK], err) : NULL;
 	if (o->own[MASK] && !rules)
 		return err->code;
+	const struct restore_all_options how = { .path = o->own[PATH],
+	                                         .overwrite = o->own[OVERWRITE] != NULL };
 	mask.rules = rules;
 	const char *to = mask.template_only && !o->own[TO] ? mask_job_scratch() : o->own[TO];
 	AUTO(restore_jobs) jobs = restore_jobs_new(cli, o->operands[0], to, err);
-	return jobs ? restore_all(cli, jobs, &mask, err) : err->code;
+	return jobs ? restore_all(cli, jobs, &mask, &how, err) : err->code;
 }
 
 static int run(struct cli *cli, struct err *err)

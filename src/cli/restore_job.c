@@ -79,7 +79,10 @@ static int set_home(struct cli *cli, struct restore_job *job, struct err *err)
 static int look_at_file(void *arg, const struct snapshot_file *file, struct err *err)
 {
 	struct restore_job *job = arg;
-	if (job->files++ > 0)
+	bool first = job->files++ == 0;
+	job->small = first && file->entry.page_bytes && file->entry.length_bytes <= RESTORE_JOB_SMALL &&
+	             job->snapshot.listed_bytes <= RESTORE_JOB_SMALL;
+	if (!first)
 		return 0;
 	job->first_file = strdup(file->entry.path);
 	return job->first_file ? 0 : err_set(err, ERR_NOMEM, "out of memory");

@@ -289,7 +289,7 @@ static void tell(const struct mirrors *m, const struct route *r, size_t others, 
 	         "'holdfast copy' from the other vault to this one brings it back");
 }
 
-bool mirrors_used(struct backend *backend, struct err *told)
+bool mirrors_used(struct backend *backend, const char *part, struct err *told)
 {
 	struct mirrors *m = of(backend);
 	const struct route *first = NULL;
@@ -297,6 +297,8 @@ bool mirrors_used(struct backend *backend, struct err *told)
 	pthread_mutex_lock(&m->lock);
 	for (size_t i = 0; i < m->n_routes; i++) {
 		struct route *r = &m->routes[i];
+		if (part && !strstr(r->name, part))
+			continue;
 		if (!first && !r->told)
 			first = r;
 		n += !r->told;

@@ -230,9 +230,12 @@ unsigned vault_at_once(const struct vault *v)
 	return crew_waiting(v->storage->remote);
 }
 
-bool vault_copies_used(struct vault *v, struct err *told)
+bool vault_copies_used(struct vault *v, const struct store_info *of, struct err *told)
 {
-	return v->copies && mirrors_used(v->storage, told);
+	char prefix[NAMES_MAX];
+	if (of)
+		names_store(prefix, of->writer, of->store);   /* of its keys' names it is a part */
+	return v->copies && mirrors_used(v->storage, of ? prefix : NULL, told);
 }
 
 bool vault_other_copy(const struct vault *v, const char *name, const struct err *err)
