@@ -371,6 +371,20 @@ static void a_kill_after_any_change_loses_nothing_that_was_kept(void **state)
 	kill_where_entries_are_kept(STRIKE_KILL_AFTER);
 }
 
+static void what_a_killed_append_left_is_not_taken_for_what_was_kept(void **state)
+{
+	uint64_t n = 0;
+	bool killed = true;
+	(void)state;
+	must_write(lab.writer, 0);
+	for (unsigned long at = 1; killed; at++) {
+		killed = killed_writing(STRIKE_KILL_AFTER, at, n + 1);
+		must_defer(n += 2);
+	}
+	assert_int_equal(ledger_settle(lab.writer, &err), 0);
+	assert_once(NULL, n, log_size());
+}
+
 /* ---- set back, copied ---- */
 
 static void save_log(struct lab_names *names, struct buf ***bytes)
@@ -606,6 +620,7 @@ int main(void)
 		FRESH(what_was_kept_on_an_older_memory_is_not_lost, memory),
 		FRESH(a_kill_before_any_change_loses_nothing_that_was_kept, file),
 		FRESH(a_kill_after_any_change_loses_nothing_that_was_kept, file),
+		FRESH(what_a_killed_append_left_is_not_taken_for_what_was_kept, file),
 		FRESH(a_log_that_is_set_back_is_told_and_goes_on, memory),
 		FRESH(a_log_that_was_removed_is_told_and_put_back_as_far_as_it_is_known, memory),
 		FRESH(a_copy_of_the_machine_forks_and_adds_nothing, memory),
