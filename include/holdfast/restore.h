@@ -15,6 +15,7 @@ struct restore_options {
 	const struct source_options *source;   /* options of the restoring driver, or NULL */
 	bool overwrite;                   /* keep an existing file as NAME.before-restore */
 	bool dry_run;                     /* fetch, decrypt and verify; write nothing */
+	bool one_of_many;                 /* the ledger's entry of it is kept here until restore_settle */
 	const struct progress *progress;
 };
 
@@ -33,6 +34,13 @@ struct restore_result {
 int restore_snapshot(struct vault *v, const struct store_info *store, uint64_t seq,
                      const struct restore_options *options, struct restore_result *result,
                      struct err *err);
+
+/*
+ * After restores that were one of many, however they ended: what is kept of them goes to the ledger in the
+ * vault. What a killed process kept, the next entry of any kind takes along. That it could not be written
+ * is a warning to whoever restored; it stays kept.
+ */
+int restore_settle(struct vault *v, struct err *err);
 
 /* The same bytes, file after file, into a sink, which is closed when everything verified; page
  * files are streamed in order. `path` as above. */

@@ -75,9 +75,11 @@ int vault_add_mirror(struct vault *v, const char *label, const char *url,
 /* Something that should be there is not listed: list the mirrors too from now on. False if they are
  * listed already, or there is none. */
 bool vault_list_mirrors(struct vault *v);
+bool vault_lists_mirrors(const struct vault *v);   /* they are */
 
-/* What was read from copies since the last call, as an error to be told; false: nothing. */
-bool vault_copies_used(struct vault *v, struct err *told);
+/* How many threads may ask for small objects at once, since each does little but wait for the network: 1
+ * where the vault lies on this machine. */
+unsigned vault_at_once(const struct vault *v);
 
 /* Get the recovery secret with the passphrase. ERR_KEY if it is wrong; ERR_ABSENT if there is no
  * slot; ERR_CORRUPT, ERR_FORK if the slot does not belong to this vault. */
@@ -124,6 +126,10 @@ struct store_info {
 	const char *name;            /* NULL where this machine has no key that opens the name */
 	const char *writer_name;     /* from the charter */
 };
+/* What was read from copies and not told yet, as an error to be told: of this store's objects, or of all
+ * (NULL); false: nothing. */
+bool vault_copies_used(struct vault *v, const struct store_info *of, struct err *told);
+
 typedef int store_visit(void *arg, const struct store_info *info, struct err *err);
 
 /* Visit every store that has objects in the vault. Names are read from keys/ with the recovery secret,

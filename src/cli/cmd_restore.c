@@ -1,19 +1,20 @@
 /* restore - bring stores back; without a store: tell what there is. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
+#include "cli/asking.h"
 #include "cli/cli.h"
 #include "cli/command.h"
-#include "cli/live.h"
 #include "cli/mask_job.h"
 #include "cli/output.h"
+#include "cli/restore_all.h"
 #include "cli/restore_job.h"
 #include "cli/stores.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "holdfast/err.h"
-#include "holdfast/restore.h"
 
 enum { TO, PATH, OVERWRITE, MASK, TEMPLATE };
 
@@ -26,30 +27,39 @@ static const struct option_spec options[] = {
 	{ 0 },
 };
 
-static int overview_row(struct cli *cli, struct table *t, const struct store_entry *e,
-                        struct err *err)
+static int overview_row(struct cli *cli, struct table *t, const struct asking_newest *of, struct err *err)
 {
-	struct snapshot_info newest;
-	bool found;
-	if (stores_newest(cli, e, &newest, &found, err) != 0) {
-		output_name(err, e->label);
-		return err->code;
-	}
+	const struct snapshot_info *newest = &of->newest;
 	if (cli->options.json)
-		return !found ? 0 : output_json(json_pack("{s:o, s:I, s:I, s:I, s:s}", "store",
-		                                output_json_text(e->label), "snapshot",
-		                                (json_int_t)newest.seq, "time",
-		                                (json_int_t)newest.time_s, "listed_bytes",
-		                                (json_int_t)newest.listed_bytes, "kind",
-		                                snapshot_kind_text(newest.kind)), err);
+		return !of->found ? 0 : output_json(json_pack("{s:o, s:I, s:I, s:I, s:s}", "store",
+		                                    output_json_text(of->label), "snapshot",
+		                                    (json_int_t)newest->seq, "time",
+		                                    (json_int_t)newest->time_s, "listed_bytes",
+		                                    (json_int_t)newest->listed_bytes, "kind",
+		                                    snapshot_kind_text(newest->kind)), err);
 	char seq[TEXT_MAX] = "none", when[TEXT_MAX] = "", age[TEXT_MAX] = "", size[TEXT_MAX] = "";
-	if (found) {
-		snprintf(seq, sizeof seq, "%" PRIu64, newest.seq);
-		text_time(when, newest.time_s);
-		text_age(age, (int64_t)time(NULL) - newest.time_s);
-		text_size(size, newest.listed_bytes);
+	if (of->found) {
+		snprintf(seq, sizeof seq, "%" PRIu64, newest->seq);
+		text_time(when, newest->time_s);
+		text_age(age, (int64_t)time(NULL) - newest->time_s);
+		text_size(size, newest->listed_bytes);
 	}
-	return TABLE_ROW(t, err, e->label, seq, when, age, size);
+	return TABLE_ROW(t, err, of->label, seq, when, age, size);
+}
+
+static int overview_rows(struct cli *cli, struct table *t, const struct stores *list, struct err *err)
+{
+	struct asking_newest *all = calloc(list->n + 1, sizeof *all);
+	if (!all)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < list->n; i++)
+		all[i] = (struct asking_newest){ .store = &list->entries[i].info,
+			                         .label = list->entries[i].label };
+	int rc = asking_newest(cli->vault, all, list->n, err);
+	for (size_t i = 0; i < list->n && rc == 0; i++)
+		rc = overview_row(cli, t, &all[i], err);
+	free(all);
+	return rc;
 }
 
 static void next_command(const struct cli *cli, const struct stores *list)
@@ -71,9 +81,8 @@ static int overview(struct cli *cli, struct err *err)
 	AUTO(table) t = table_new("lrlrr", err);
 	if (!list || !t || TABLE_ROW(t, err, "STORE", "SNAPSHOT", "TIME", "AGE", "TO FETCH") != 0)
 		return err->code;
-	for (size_t i = 0; i < list->n; i++)
-		if (overview_row(cli, t, &list->entries[i], err) != 0)
-			return err->code;
+	if (overview_rows(cli, t, list, err) != 0)
+		return err->code;
 	if (cli->options.json)
 		return 0;
 	printf("Vault %s, %s, %zu store%s\n\n", vault_short_id(cli->vault), vault_url(cli->vault),
@@ -83,100 +92,6 @@ static int overview(struct cli *cli, struct err *err)
 	table_print(t);
 	next_command(cli, list);
 	return 0;
-}
-
-static int report(struct cli *cli, const struct restore_job *job, struct restore_result *r,
-                  struct err *err)
-{
-	char when[TEXT_MAX], size[TEXT_MAX], took[TEXT_MAX], target[4 * sizeof r->target];
-	if (r->warning.code != ERR_NONE) {
-		choice_wrap(cli, job->store->label, &r->warning);
-		output_error(&r->warning);
-	}
-	if (cli->options.json)
-		return output_json(json_pack("{s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:b}", "store",
-		                             output_json_text(job->store->label), "snapshot",
-		                             (json_int_t)job->snapshot.seq, "target",
-		                             output_json_text(r->target), "files",
-		                             (json_int_t)r->files, "bytes_written",
-		                             (json_int_t)r->bytes_written, "bytes_fetched",
-		                             (json_int_t)r->bytes_fetched, "duration_ms",
-		                             (json_int_t)r->duration_ms, "degraded",
-		                             r->warning.code != ERR_NONE), err);
-	if (cli->options.quiet && r->warning.code == ERR_NONE)
-		return 0;
-	printf("%s@%" PRIu64 " of %s %s %s: %" PRIu64 " file%s, %s in %s\n", job->store->label,
-	       job->snapshot.seq, text_time(when, job->snapshot.time_s),
-	       cli->options.dry_run ? "would restore to" : "restored to",
-	       text_escape(target, sizeof target, r->target[0] ? r->target : job->to), r->files,
-	       r->files == 1 ? "" : "s", text_size(size, r->bytes_written),
-	       text_took(took, r->duration_ms));
-	return 0;
-}
-
-static int explain(struct cli *cli, const struct restore_job *job, struct err *err)
-{
-	if (err->code == ERR_EXISTS && !err->hint[0])
-		err_hint(err, "another --to, or --overwrite (the old file is kept as "
-		              "NAME.before-restore)");
-	if (err->code == ERR_SPACE && !err->hint[0])
-		err_hint(err, "another --to, or a part of it with --path");
-	return choice_wrap(cli, job->store->label, err);
-}
-
-static int mask_one(struct cli *cli, const struct restore_job *job, const struct mask_job *mask,
-                    bool *degraded, struct err *err)
-{
-	if (mask_job_run(cli, job, mask, degraded, err) == 0)
-		return 0;
-	return explain(cli, job, err);
-}
-
-static int restore_one(struct cli *cli, const struct restore_job *job, const struct mask_job *mask,
-                       bool *degraded, struct err *err)
-{
-	const struct options *o = &cli->options;
-	if (mask->rules || mask->template_only)
-		return mask_one(cli, job, mask, degraded, err);
-	struct restore_options how = {
-		.to = job->to,
-		.path = o->own[PATH],
-		.restore_command = job->command,
-		.source = &job->source,
-		.overwrite = o->own[OVERWRITE] != NULL,
-		.dry_run = o->dry_run,
-		.progress = cli_progress(cli),
-	};
-	struct restore_result result = { 0 };
-	int rc = restore_snapshot(cli->vault, &job->store->info, job->snapshot.seq, &how, &result,
-	                          err);
-	live_clear();
-	if (rc != 0)
-		return explain(cli, job, err);
-	*degraded |= result.warning.code != ERR_NONE;
-	return report(cli, job, &result, err);
-}
-
-/* One failure does not keep the others from being restored, unless the user wants an end. */
-static int restore_all(struct cli *cli, const struct restore_jobs *jobs, const struct mask_job *mask,
-                       struct err *err)
-{
-	bool degraded = false;
-	size_t failed = 0;
-	if (jobs->n == 1) {
-		int rc = restore_one(cli, &jobs->jobs[0], mask, &degraded, err);
-		return rc != 0 ? rc : degraded ? EXIT_DEGRADED : EXIT_DONE;
-	}
-	for (size_t i = 0; i < jobs->n; i++) {
-		int rc = restore_one(cli, &jobs->jobs[i], mask, &degraded, err);
-		if (rc == ERR_STOPPED)
-			return rc;
-		if (rc == 0)
-			continue;
-		failed++;
-		output_error(err);
-	}
-	return failed ? EXIT_SOME_FAILED : degraded ? EXIT_DEGRADED : EXIT_DONE;
 }
 
 /* A masked store must not go back to its place, nor a part of it or a skeleton anywhere. */
@@ -203,10 +118,12 @@ static int run_jobs(struct cli *cli, struct err *err)
 	AUTO(mask_rules) rules = o->own[MASK] ? mask_rules_load(o->own[MASK], err) : NULL;
 	if (o->own[MASK] && !rules)
 		return err->code;
+	const struct restore_all_options how = { .path = o->own[PATH],
+	                                         .overwrite = o->own[OVERWRITE] != NULL };
 	mask.rules = rules;
 	const char *to = mask.template_only && !o->own[TO] ? mask_job_scratch() : o->own[TO];
 	AUTO(restore_jobs) jobs = restore_jobs_new(cli, o->operands[0], to, err);
-	return jobs ? restore_all(cli, jobs, &mask, err) : err->code;
+	return jobs ? restore_all(cli, jobs, &mask, &how, err) : err->code;
 }
 
 static int run(struct cli *cli, struct err *err)

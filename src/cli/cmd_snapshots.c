@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "cli/asking.h"
 #include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/output.h"
@@ -31,11 +32,9 @@ static json_t *as_json(const struct listing *l, const struct snapshot_info *i)
 	return j;
 }
 
-static int visit(void *arg, const struct snapshot_info *i, struct err *err)
+static int tell(const struct listing *l, const struct snapshot_info *i, struct err *err)
 {
-	struct listing *l = arg;
 	char name[sizeof l->store->label + 24], when[TEXT_MAX], added[TEXT_MAX], fetch[TEXT_MAX];
-	l->n++;
 	if (!l->table)
 		return output_json(as_json(l, i), err);
 	snprintf(name, sizeof name, "%s@%" PRIu64, l->store->label, i->seq);
@@ -44,17 +43,15 @@ static int visit(void *arg, const struct snapshot_info *i, struct err *err)
 	                 text_size(fetch, i->listed_bytes), i->id);
 }
 
-static int list_all(struct cli *cli, const struct stores *stores, struct table *t, size_t *n,
-                    struct err *err)
+static int visit(void *arg, const struct store_entry *store, const struct snapshot_info *list, size_t n,
+                 struct err *err)
 {
-	for (size_t i = 0; i < stores->n; i++) {
-		struct listing l = { &stores->entries[i], t, 0 };
-		if (snapshot_list(cli->vault, &l.store->info, visit, &l, err) != 0) {
-			output_name(err, l.store->label);
+	struct listing *l = arg;
+	l->store = store;
+	l->n += n;
+	for (size_t i = 0; i < n; i++)
+		if (tell(l, &list[i], err) != 0)
 			return err->code;
-		}
-		*n += l.n;
-	}
 	return 0;
 }
 
@@ -67,13 +64,13 @@ static int run(struct cli *cli, struct err *err)
 	AUTO(table) t = table_new("lllrrl", err);
 	if (!stores || !t || stores_keep(stores, o->operands, o->n_operands, err) != 0)
 		return err->code;
-	size_t n = 0;
+	struct listing l = { .table = o->json ? NULL : t };
 	if (TABLE_ROW(t, err, "SNAPSHOT", "TIME", "KIND", "NEW", "TO FETCH", "ID") != 0 ||
-	    list_all(cli, stores, o->json ? NULL : t, &n, err) != 0)
+	    asking_snapshots(cli->vault, stores, visit, &l, err) != 0)
 		return err->code;
-	if (!o->json && n > 0)
+	if (!o->json && l.n > 0)
 		table_print(t);
-	if (n == 0 && !o->quiet)
+	if (l.n == 0 && !o->quiet)
 		output_note("vault %s holds no snapshots", vault_short_id(cli->vault));
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "cli/asking.h"
 #include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/output.h"
@@ -14,15 +15,21 @@ struct stats {
 	uint64_t snapshots, kinds[3], new_bytes, newest_listed_bytes;
 };
 
-static int visit(void *arg, const struct snapshot_info *i, struct err *err)
+struct counting {
+	struct cli *cli;
+	struct table *table;
+	struct stats all;
+};
+
+static struct stats count(const struct snapshot_info *list, size_t n)
 {
-	struct stats *st = arg;
-	(void)err;
-	st->snapshots++;
-	st->kinds[i->kind]++;
-	st->new_bytes += stores_new_bytes(i);
-	st->newest_listed_bytes = i->listed_bytes;
-	return 0;
+	struct stats st = { .snapshots = n };
+	for (size_t i = 0; i < n; i++) {
+		st.kinds[list[i].kind]++;
+		st.new_bytes += stores_new_bytes(&list[i]);
+		st.newest_listed_bytes = list[i].listed_bytes;
+	}
+	return st;
 }
 
 static json_t *as_json(const char *name, const struct stats *st)
@@ -48,27 +55,23 @@ static int add_row(struct table *t, const char *name, const struct stats *st, st
 	                 text_size(fetch, st->newest_listed_bytes));
 }
 
-static int add_store(struct cli *cli, struct table *t, const struct store_entry *store,
-                     struct stats *all, struct err *err)
+static int add_store(void *arg, const struct store_entry *store, const struct snapshot_info *list, size_t n,
+                     struct err *err)
 {
-	struct stats st = { 0 };
-	if (snapshot_list(cli->vault, &store->info, visit, &st, err) != 0) {
-		output_name(err, store->label);
-		return err->code;
-	}
+	struct counting *c = arg;
+	struct stats st = count(list, n), *all = &c->all;
 	all->snapshots += st.snapshots;
 	for (int i = 0; i < 3; i++)
 		all->kinds[i] += st.kinds[i];
 	all->new_bytes += st.new_bytes;
 	all->newest_listed_bytes += st.newest_listed_bytes;
-	return cli->options.json ? output_json(as_json(store->label, &st), err)
-	                       : add_row(t, store->label, &st, err);
+	return c->cli->options.json ? output_json(as_json(store->label, &st), err)
+	                            : add_row(c->table, store->label, &st, err);
 }
 
 static int run(struct cli *cli, struct err *err)
 {
 	const struct options *o = &cli->options;
-	struct stats all = { 0 };
 	if (cli_open(cli, err) != 0)
 		return err->code;
 	AUTO(stores) list = stores_load(cli, STORES_ASK, err);
@@ -77,12 +80,12 @@ static int run(struct cli *cli, struct err *err)
 	    TABLE_ROW(t, err, "STORE", "SNAPSHOTS", "FULL", "INCREMENTAL", "UNCHANGED", "STORED",
 	              "EACH", "NEWEST") != 0)
 		return err->code;
-	for (size_t i = 0; i < list->n; i++)
-		if (add_store(cli, t, &list->entries[i], &all, err) != 0)
-			return err->code;
+	struct counting c = { .cli = cli, .table = t };
+	if (asking_snapshots(cli->vault, list, add_store, &c, err) != 0)
+		return err->code;
 	if (o->json)
 		return 0;
-	if (list->n > 1 && add_row(t, "all", &all, err) != 0)
+	if (list->n > 1 && add_row(t, "all", &c.all, err) != 0)
 		return err->code;
 	table_print(t);
 	return 0;

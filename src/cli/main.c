@@ -88,7 +88,7 @@ static int run(struct cli *cli, int argc, char **argv, struct err *err)
 static enum exit_code tell_copies(const struct cli *cli, enum exit_code code)
 {
 	struct err told;
-	if (!cli->vault || !vault_copies_used(cli->vault, &told))
+	if (!cli->vault || !vault_copies_used(cli->vault, NULL, &told))
 		return code;
 	output_error(&told);
 	return code == EXIT_DONE ? EXIT_DEGRADED : code;

@@ -8,6 +8,7 @@
 
 #include "base/hex.h"
 #include "base/json.h"
+#include "cli/asking.h"
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/period_drills.h"
@@ -115,9 +116,8 @@ static int add_epoch(struct gathering *g, const struct snapshot_info *s, struct 
 	                        (json_int_t)s->time_s), err);
 }
 
-static int take_snapshot(void *arg, const struct snapshot_info *s, struct err *err)
+static int take_snapshot(struct gathering *g, const struct snapshot_info *s, struct err *err)
 {
-	struct gathering *g = arg;
 	if (s->time_s >= g->to_s)
 		return 0;
 	g->snapshots += s->time_s >= g->from_s;
@@ -165,8 +165,10 @@ static void add_drills_of(const json_t *doc, json_t *store)
 	}
 }
 
-static int add_store(struct gathering *g, const struct store_entry *e, struct err *err)
+static int add_store(void *arg, const struct store_entry *e, const struct snapshot_info *list, size_t n,
+                     struct err *err)
 {
+	struct gathering *g = arg;
 	char id[33], writer[33];
 	hex_encode(id, e->info.store, 16);
 	hex_encode(writer, e->info.writer, 16);
@@ -179,8 +181,9 @@ static int add_store(struct gathering *g, const struct store_entry *e, struct er
 	g->snapshots = g->epoch = 0;
 	add_asset(g->cli, e, g->store);
 	add_drills_of(g->doc, g->store);
-	if (snapshot_list(g->cli->vault, &e->info, take_snapshot, g, err) != 0)
-		return err_wrap(err, "%.200s", e->label);
+	for (size_t i = 0; i < n; i++)
+		if (take_snapshot(g, &list[i], err) != 0)
+			return err->code;
 	count(g->store, "snapshots", g->snapshots);
 	return 0;
 }
@@ -188,12 +191,7 @@ static int add_store(struct gathering *g, const struct store_entry *e, struct er
 static int add_stores(struct gathering *g, struct err *err)
 {
 	AUTO(stores) all = stores_load(g->cli, STORES_AS_THEY_ARE, err);
-	if (!all)
-		return err->code;
-	for (size_t i = 0; i < all->n; i++)
-		if (add_store(g, &all->entries[i], err) != 0)
-			return err->code;
-	return 0;
+	return all ? asking_snapshots(g->cli->vault, all, add_store, g, err) : err->code;
 }
 
 /* ---- keys ---- */

@@ -2,14 +2,19 @@
 
 #include <libgen.h>
 #include <limits.h>
+#include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crew.h"
 #include "cli/cli.h"
 #include "cli/config.h"
 #include "holdfast/backup.h"
 #include "holdfast/err.h"
+
+enum { LARGE_BYTES = 16 << 20 };
 
 void restore_jobs_free(struct restore_jobs *list)
 {
@@ -74,7 +79,10 @@ static int set_home(struct cli *cli, struct restore_job *job, struct err *err)
 static int look_at_file(void *arg, const struct snapshot_file *file, struct err *err)
 {
 	struct restore_job *job = arg;
-	if (job->files++ > 0)
+	bool first = job->files++ == 0;
+	job->small = first && file->entry.page_bytes && file->entry.length_bytes <= RESTORE_JOB_SMALL &&
+	             job->snapshot.listed_bytes <= RESTORE_JOB_SMALL;
+	if (!first)
 		return 0;
 	job->first_file = strdup(file->entry.path);
 	return job->first_file ? 0 : err_set(err, ERR_NOMEM, "out of memory");
@@ -113,15 +121,51 @@ static int place_below(struct cli *cli, struct restore_job *job, const char *to,
 	return choice_wrap(cli, job->store->label, err);
 }
 
+/* ---- what is asked of each, many at once where the vault lies behind a network ---- */
+
+struct asking {
+	struct cli *cli;
+	struct restore_jobs *list;
+	const char *snapshot;
+	pthread_mutex_t large;       /* lists of files of large stores may be large: one at a time */
+};
+
+static int choose(void *arg, uint64_t number, struct err *err)
+{
+	const struct asking *a = arg;
+	struct restore_job *job = &a->list->jobs[number];
+	return choice_select(a->cli, job->store, a->snapshot, &job->snapshot, err);
+}
+
+static int look_at_files(void *arg, uint64_t number, struct err *err)
+{
+	struct asking *a = arg;
+	struct restore_job *job = &a->list->jobs[number];
+	bool large = job->snapshot.listed_bytes > LARGE_BYTES;
+	if (large)
+		pthread_mutex_lock(&a->large);
+	int rc = snapshot_files(a->cli->vault, &job->store->info, job->snapshot.seq, look_at_file, job,
+	                        NULL, err);
+	if (large)
+		pthread_mutex_unlock(&a->large);
+	return rc == 0 ? 0 : choice_wrap(a->cli, job->store->label, err);
+}
+
+static int ask(struct cli *cli, struct restore_jobs *list, crew_work *work, const char *snapshot,
+               struct err *err)
+{
+	struct asking a = { .cli = cli, .list = list, .snapshot = snapshot };
+	pthread_mutex_init(&a.large, NULL);
+	int rc = crew_run(vault_at_once(cli->vault), list->n, work, &a, err);
+	pthread_mutex_destroy(&a.large);
+	return rc;
+}
+
 /* Single files side by side in one folder, unless two have one name; trees each in their own. */
 static int spread(struct cli *cli, struct restore_jobs *list, const char *to, struct err *err)
 {
-	for (size_t i = 0; i < list->n; i++) {
-		struct restore_job *job = &list->jobs[i];
-		if (snapshot_files(cli->vault, &job->store->info, job->snapshot.seq, look_at_file,
-		                   job, NULL, err) != 0)
-			return choice_wrap(cli, job->store->label, err);
-	}
+	if (ask(cli, list, look_at_files, NULL, err) != 0)
+		return err->code;
 	for (size_t i = 0; i < list->n; i++) {
 		struct restore_job *job = &list->jobs[i];
 		int rc = clashes(list, job) ? place_below(cli, job, to, err)
@@ -163,10 +207,8 @@ static int make_jobs(struct cli *cli, struct restore_jobs *list, const char *sna
 			                    &settings);
 			job->source = settings.source;
 		}
-		if (choice_select(cli, job->store, snapshot, &job->snapshot, err) != 0)
-			return err->code;
 	}
-	return 0;
+	return ask(cli, list, choose, snapshot, err);
 }
 
 struct restore_jobs *restore_jobs_new(struct cli *cli, const char *operand, const char *to,

@@ -2,6 +2,7 @@
 #ifndef RESTORE_JOB_H
 #define RESTORE_JOB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/scope.h"
@@ -11,6 +12,8 @@
 struct err;
 struct cli;
 
+enum { RESTORE_JOB_SMALL = 4 << 20 };
+
 struct restore_job {
 	const struct store_entry *store;
 	struct snapshot_info snapshot;
@@ -19,6 +22,8 @@ struct restore_job {
 	char *to;                       /* folder */
 	char *first_file;               /* path inside the snapshot, while places are given out */
 	size_t files;
+	bool small;                     /* one page file that fits RESTORE_JOB_SMALL, as does what is fetched:
+	                                   known only where there are several */
 };
 
 struct restore_jobs {

@@ -8,10 +8,10 @@
 #include <time.h>
 
 #include "cli/after_backup.h"
+#include "cli/asking.h"
 #include "cli/cli.h"
 #include "cli/due.h"
 #include "cli/known.h"
-#include "cli/output.h"
 #include "cli/stores.h"
 #include "holdfast/backend.h"
 #include "holdfast/runs.h"
@@ -172,7 +172,7 @@ static bool is_overdue(const struct status_view *v, const struct cli *cli, const
 	return due_is_late(&due, good_s, v->now_s);
 }
 
-static int look_at_store(struct status_view *v, struct cli *cli, struct status_store *s, struct err *err)
+static void look_at_store(struct status_view *v, struct cli *cli, struct status_store *s)
 {
 	struct err ignored;
 	bool fleet = !s->info && s->section && config_store_is_fleet(s->section) && !v->data->there;
@@ -183,17 +183,40 @@ static int look_at_store(struct status_view *v, struct cli *cli, struct status_s
 	if (s->section && v->data->outcomes)
 		outcomes_get(v->data->outcomes, fleet ? "fleet" : "backup",
 		             s->info && s->info->name ? s->info->name : s->label, &s->outcome);
-	if (s->info) {
-		int rc = snapshot_select(cli->vault, s->info, NULL, &s->newest, err);
-		if (rc != 0 && rc != ERR_ABSENT) {
-			output_name(err, s->label);
-			return rc;
-		}
-		s->found = rc == 0;
-		if (store_memory_load(cli->vault, s->info, &s->memory, &ignored) != 0)
-			s->memory.epoch = 0;
-	}
+	if (s->info && store_memory_load(cli->vault, s->info, &s->memory, &ignored) != 0)
+		s->memory.epoch = 0;
 	s->good_s = v->data->there ? (s->found ? s->newest.time_s : 0) : s->outcome.good_s;
+}
+
+static int find_newest(struct status_view *v, struct vault *vault, struct asking_newest **list, bool labels,
+                       struct err *err)
+{
+	struct asking_newest *all = calloc(v->n + 1, sizeof *all);
+	if (!all)
+		return err_no_memory(err);
+	for (size_t i = 0; i < v->n; i++)
+		all[i] = (struct asking_newest){ .store = v->stores[i].info,
+			                         .label = labels ? v->stores[i].label : NULL };
+	if (asking_newest(vault, all, v->n, err) != 0) {
+		free(all);
+		return err->code;
+	}
+	*list = all;
+	return 0;
+}
+
+static int look_at_newest(struct status_view *v, struct cli *cli, struct err *err)
+{
+	struct asking_newest *list;
+	if (!v->data->there)
+		return 0;
+	if (find_newest(v, cli->vault, &list, true, err) != 0)
+		return err->code;
+	for (size_t i = 0; i < v->n; i++) {
+		v->stores[i].found = list[i].found;
+		v->stores[i].newest = list[i].newest;
+	}
+	free(list);
 	return 0;
 }
 
@@ -227,8 +250,10 @@ static int look_at_stores(struct status_view *v, struct cli *cli, struct err *er
 		rc = check_operands(v, cli, err);
 	if (rc == 0 && v->n > 1)
 		qsort(v->stores, v->n, sizeof *v->stores, by_label);
+	if (rc == 0)
+		rc = look_at_newest(v, cli, err);
 	for (size_t i = 0; rc == 0 && i < v->n; i++)
-		rc = look_at_store(v, cli, &v->stores[i], err);
+		look_at_store(v, cli, &v->stores[i]);
 	if (rc == 0 && v->data->there)
 		rc = look_at_runs(v, cli, err);
 	for (size_t i = 0; rc == 0 && i < v->n; i++) {
@@ -266,20 +291,20 @@ static struct status_vault *add_vault(struct status_view *v, const char *name, c
 static int look_at_copies(struct status_view *v, const struct cli *cli, struct status_vault *there,
                           const struct config_section *place, struct vault *copy, struct err *err)
 {
+	struct asking_newest *list;
 	there->copies = calloc(v->n + 1, sizeof *there->copies);
 	if (!there->copies)
 		return err_no_memory(err);
+	if (find_newest(v, copy, &list, false, err) != 0)
+		return err->code;
 	for (size_t i = 0; i < v->n; i++) {
 		const struct status_store *s = &v->stores[i];
 		struct status_copy *c = &there->copies[i];
-		struct snapshot_info info;
+		const struct snapshot_info *info = &list[i].newest;
 		if (!s->info)
 			continue;
-		int rc = snapshot_select(copy, s->info, NULL, &info, err);
-		if (rc != 0 && rc != ERR_ABSENT)
-			return rc;
-		if (rc == 0)
-			*c = (struct status_copy){ .found = true, .time_s = info.time_s, .seq = info.seq };
+		if (list[i].found)
+			*c = (struct status_copy){ .found = true, .time_s = info->time_s, .seq = info->seq };
 		c->late = s->found && (!c->found || c->seq < s->newest.seq);
 		c->overdue = c->late && after_backup_is_wanted(cli, place) &&
 		             is_overdue(v, cli, s, c->time_s);
@@ -288,6 +313,7 @@ static int look_at_copies(struct status_view *v, const struct cli *cli, struct s
 		if (c->time_s > there->newest_s)
 			there->newest_s = c->time_s;
 	}
+	free(list);
 	v->late += there->late;
 	return 0;
 }

@@ -6,9 +6,9 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "base/crew.h"
 #include "base/hex.h"
 #include "crypto/sha256.h"
-#include "engine/crew.h"
 #include "engine/ledger_facts.h"
 #include "format/names.h"
 #include "holdfast/backend.h"
@@ -223,7 +223,7 @@ static int match_snapshots(struct matching *m, struct err *err)
 {
 	if (m->n_stored)
 		qsort(m->stored, m->n_stored, sizeof *m->stored, by_place);
-	if (crew_run(crew_size(m->vault), m->n_stored, look_at_snapshot, m, err) != 0)
+	if (crew_run(crew_size(vault_storage(m->vault)->remote), m->n_stored, look_at_snapshot, m, err) != 0)
 		return err->code;
 	m->result->snapshots = m->n_stored;
 	for (size_t i = 0; i < m->n_stored; i++)

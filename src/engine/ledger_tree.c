@@ -6,9 +6,10 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/crew.h"
 #include "base/wire.h"
-#include "engine/crew.h"
 #include "format/names.h"
+#include "holdfast/backend.h"
 #include "holdfast/err.h"
 #include "vault/tlog.h"
 #include "vault/vault.h"
@@ -198,7 +199,7 @@ struct ledger_tree *ledger_tree_read(const struct vault *v, const uint8_t key[16
 	AUTO(ledger_tree) t = tree_new(v, key, checkpoint->size, err);
 	struct reading r = { .tree = t, .reader = reader };
 	uint64_t tiles = (checkpoint->size + TILES_WIDTH - 1) / TILES_WIDTH;
-	if (!t || crew_run(crew_size(v), tiles, read_tile, &r, err) != 0)
+	if (!t || crew_run(crew_size(vault_storage(v)->remote), tiles, read_tile, &r, err) != 0)
 		return NULL;
 	t->broken = r.broken;
 	if (!t->broken) {

@@ -314,7 +314,7 @@ static int conclude(struct restore *r, int rc, struct err *err)
 	static const struct err none = { .code = ERR_NONE };
 	restore_end(r);
 	if (rc == 0 && r->result->warning.code == ERR_NONE)
-		vault_copies_used(r->vault, &r->result->warning);
+		vault_copies_used(r->vault, r->what.one_of_many ? r->store : NULL, &r->result->warning);
 	if (!r->options || !r->options->dry_run)
 		restore_record(r->vault, &r->what, rc == 0 ? &none : err, r->result);
 	return rc == 0 ? 0 : err_wrap(err, "restore %s", r->store->name ? r->store->name : "store");
@@ -325,7 +325,8 @@ int restore_snapshot(struct vault *v, const struct store_info *store, uint64_t s
                      struct err *err)
 {
 	struct restore r = { .vault = v, .store = store, .options = options, .path = options->path,
-	                     .result = result, .what = { .store = store, .seq = seq } };
+	                     .result = result, .what = { .store = store, .seq = seq,
+	                                                 .one_of_many = options->one_of_many } };
 	int rc = restore_begin(&r, seq, options->progress, err);
 	if (rc == 0 && !options->dry_run)
 		rc = io_make_dirs(options->to, 0700, err);

@@ -21,6 +21,12 @@ void restore_record(struct vault *v, const struct restored *what, const struct e
 	memcpy(e.store, what->store->store, 16);
 	memcpy(e.head, what->head, 32);
 	memcpy(e.mask, what->mask, 32);
-	if (ledger_write_seeing(v, &e, &err) != 0 && result->warning.code == ERR_NONE)
+	int rc = what->one_of_many ? ledger_defer(v, &e, &err) : ledger_write_seeing(v, &e, &err);
+	if (rc != 0 && result->warning.code == ERR_NONE)
 		result->warning = err;
+}
+
+int restore_settle(struct vault *v, struct err *err)
+{
+	return ledger_is_kept(v) ? ledger_settle_seeing(v, err) : 0;
 }

@@ -2,6 +2,7 @@
 #ifndef RESTORE_RECORD_H
 #define RESTORE_RECORD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "holdfast/restore.h"
@@ -15,6 +16,7 @@ struct restored {
 	uint64_t seq;                /* 0: from packs, without a snapshot */
 	uint8_t head[32];
 	uint8_t mask[32];            /* SHA-256 of the rules by which it was masked; zeros: it was not */
+	bool one_of_many;            /* restore_settle appends it */
 };
 
 /*

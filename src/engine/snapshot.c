@@ -181,12 +181,16 @@ int snapshot_select(struct vault *v, const struct store_info *store, const char 
                     struct snapshot_info *out, struct err *err)
 {
 	struct selecting s = { .v = v, .store = store, .spec = spec ? spec : "" };
+	bool wide = vault_lists_mirrors(v);
 	if (heads_list(v, store->writer, store->store, &s.seqs, &s.n, err) != 0)
 		return err->code;
 	int rc = pick(&s, out, err);
 	free(s.seqs);
-	return rc == ERR_ABSENT && vault_list_mirrors(v) ? snapshot_select(v, store, spec, out, err)
-	                                                 : rc;
+	if (rc != ERR_ABSENT || wide)
+		return rc;
+	/* it may have been another thread that had them listed */
+	vault_list_mirrors(v);
+	return vault_lists_mirrors(v) ? snapshot_select(v, store, spec, out, err) : rc;
 }
 
 /* ---- files ---- */

@@ -338,7 +338,7 @@ static struct logintent *left_intent(const struct ledger *l, const struct logedg
 			err->code = ERR_NONE;
 		return NULL;
 	}
-	bool due = i->size == e->tiles.size && memcmp(i->root, e->root, 32) == 0;
+	bool due = i->kept || (i->size == e->tiles.size && memcmp(i->root, e->root, 32) == 0);
 	return due ? TAKE(i) : NULL;
 }
 
@@ -371,6 +371,7 @@ static int append_locked(struct ledger *l, const struct entry *entries, size_t n
 		return err->code;
 	i->size = e->tiles.size;
 	memcpy(i->root, e->root, sizeof i->root);
+	i->kept = false;
 	if (encode_all(i, entries, n, err) != 0)
 		return err->code;
 	if (i->n == 0)
@@ -396,6 +397,58 @@ int ledger_settle(struct vault *v, struct err *err)
 {
 	AUTO(ledger) l = ledger_open(v, err);
 	return l ? ledger_append(l, NULL, 0, err) : err->code;
+}
+
+/* What is kept already, or nothing; NULL without an error where only a look at the vault tells. */
+static struct logintent *kept_intent(const struct ledger *l, struct err *err)
+{
+	AUTO(logedge) e = load_edge(l, err);
+	if (!e)
+		return NULL;
+	err->code = ERR_NONE;
+	AUTO(logintent) i = logintent_load(l->vault, err);
+	if (i)
+		return i->kept ? TAKE(i) : NULL;   /* else what is there may be in the vault already */
+	if (err->code != ERR_ABSENT && err->code != ERR_CORRUPT)
+		return NULL;
+	err->code = ERR_NONE;
+	i = logintent_new(err);
+	if (!i)
+		return NULL;
+	i->kept = true;
+	i->size = e->tiles.size;
+	memcpy(i->root, e->root, sizeof i->root);
+	return TAKE(i);
+}
+
+/* *kept: it is, and nothing needs to be appended yet. */
+static int try_to_keep(struct vault *v, const struct entry *entry, bool *kept, struct err *err)
+{
+	const struct ledger l = { .vault = v };
+	*kept = false;
+	IO_AUTO_FD lock = lock_log(v, err);
+	if (lock < 0)
+		return err->code;
+	err->code = ERR_NONE;
+	AUTO(logintent) i = kept_intent(&l, err);
+	if (!i || i->n + 1 >= LEDGER_KEPT_MAX)
+		return err->code;
+	int rc = encode_all(i, entry, 1, err);
+	if (rc == 0)
+		rc = logintent_store(v, i, err);
+	*kept = rc == 0;
+	/* too much for one intent: an append tells the same, or makes room */
+	return rc == ERR_LIMIT ? 0 : rc;
+}
+
+int ledger_defer(struct vault *v, const struct entry *entry, struct err *err)
+{
+	bool kept;
+	if (!ledger_is_kept(v))
+		return ledger_write(v, entry, err);
+	if (try_to_keep(v, entry, &kept, err) != 0)
+		return err->code;
+	return kept ? 0 : ledger_write(v, entry, err);
 }
 
 int ledger_write(struct vault *v, const struct entry *entry, struct err *err)
@@ -467,8 +520,9 @@ int ledger_others(struct vault *v, struct entry_log **logs, size_t *n, struct er
 	return 0;
 }
 
-/* `entry` (NULL: none), then what is seen of the others (none: nothing). */
-static int write_seeing(struct vault *v, const struct entry *entry, struct err *err)
+/* `entry` (NULL: none), then what is seen of the others (none: nothing); where there is neither, what is
+ * left is appended if `settle`. */
+static int write_seeing(struct vault *v, const struct entry *entry, bool settle, struct err *err)
 {
 	struct entry both[2] = { { .kind = ENTRY_SEEN } };
 	size_t n = entry ? 1 : 0;
@@ -480,18 +534,24 @@ static int write_seeing(struct vault *v, const struct entry *entry, struct err *
 		return err->code;
 	if (seen->n_logs)
 		n++;
-	AUTO(ledger) l = n ? ledger_open(v, err) : NULL;
-	int rc = l ? ledger_append(l, both, n, err) : n ? err->code : 0;
+	bool any = n > 0 || settle;
+	AUTO(ledger) l = any ? ledger_open(v, err) : NULL;
+	int rc = l ? ledger_append(l, both, n, err) : any ? err->code : 0;
 	free(seen->logs);
 	return rc;
 }
 
 int ledger_write_seen(struct vault *v, struct err *err)
 {
-	return write_seeing(v, NULL, err);
+	return write_seeing(v, NULL, false, err);
 }
 
 int ledger_write_seeing(struct vault *v, const struct entry *entry, struct err *err)
 {
-	return write_seeing(v, entry, err);
+	return write_seeing(v, entry, false, err);
+}
+
+int ledger_settle_seeing(struct vault *v, struct err *err)
+{
+	return write_seeing(v, NULL, true, err);
 }

@@ -3,7 +3,8 @@
  *
  * One log per enrolled key, so that no two writers contend. An append puts, in this order: the local
  * intent (synced), tiles of entries, tiles of hashes, the checkpoint, the local edge. A kill anywhere
- * loses nothing: the next append begins with what the intent holds.
+ * loses nothing: the next append begins with what the intent holds. Who does much writes most of its
+ * entries into the intent alone (ledger_defer).
  *
  * Invariants: a checkpoint is put after every tile that it needs. This machine never signs two
  * histories: it adds to what it remembers, or, where it remembers nothing or less, to what it signed
@@ -54,7 +55,18 @@ bool ledger_is_new(const struct ledger *l);
  */
 int ledger_append(struct ledger *l, const struct entry *entries, size_t n, struct err *err);
 
-/* Append what a killed append left behind, so that a look at the log shows all that was done. */
+/*
+ * Keep an entry here for the next append, whoever does it: for one of many acts of a command, which calls
+ * ledger_settle at its end, however it ends. Costs a synced file and no look at the vault, but appends at
+ * once, as ledger_write does and with its errors, what is kept with it when LEDGER_KEPT_MAX are, and
+ * where this machine remembers no log to add to, or an append failed or was killed and it is not
+ * known how far it came.
+ */
+enum { LEDGER_KEPT_MAX = 64 };
+int ledger_defer(struct vault *v, const struct entry *entry, struct err *err);
+
+/* Append what was kept, and what a killed append left behind, so that a look at the log shows all that was
+ * done. */
 int ledger_settle(struct vault *v, struct err *err);
 
 /* All of it for one entry: who does something once calls this. */
@@ -73,7 +85,8 @@ int ledger_others(struct vault *v, struct entry_log **logs, size_t *n, struct er
  * be seen. Called by who drills and administers. No others: nothing is appended. */
 int ledger_write_seen(struct vault *v, struct err *err);
 
-/* ledger_write and ledger_write_seen as one append. */
+/* ledger_write and ledger_write_seen as one append; ledger_settle and ledger_write_seen. */
 int ledger_write_seeing(struct vault *v, const struct entry *entry, struct err *err);
+int ledger_settle_seeing(struct vault *v, struct err *err);
 
 #endif

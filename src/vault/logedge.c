@@ -14,7 +14,7 @@
 #include "vault/tlog.h"
 #include "vault/vault.h"
 
-static const char edge_magic[8] = "HFEDGE1", intent_magic[8] = "HFINTN1";
+static const char edge_magic[8] = "HFEDGE1", intent_magic[8] = "HFINTN1", kept_magic[8] = "HFKEPT1";
 
 enum {
 	CHECK_BYTES = 32,
@@ -211,12 +211,24 @@ void logintent_free(struct logintent *i)
 
 int logintent_store(const struct vault *v, const struct logintent *i, struct err *err)
 {
+	const char *magic = i->kept ? kept_magic : intent_magic;
 	AUTO(buf) b = buf_new(FILE_MAX, err);
-	if (!b || buf_append(b, intent_magic, sizeof intent_magic, err) != 0 ||
+	if (!b || buf_append(b, magic, sizeof intent_magic, err) != 0 ||
 	    wire_add_u64(b, i->size, err) != 0 || buf_append(b, i->root, 32, err) != 0 ||
 	    buf_append(b, i->entries->bytes, i->entries->len, err) != 0)
 		return err->code;
-	return store(v, "intent", intent_magic, b, true, err);
+	return store(v, "intent", magic, b, true, err);
+}
+
+static int load_either(const struct vault *v, struct buf *b, struct logintent *i, struct err *err)
+{
+	int rc = load(v, "intent", intent_magic, b, err);
+	if (rc != ERR_CORRUPT)
+		return rc;
+	buf_clear(b);
+	err->code = ERR_NONE;
+	i->kept = true;
+	return load(v, "intent", kept_magic, b, err);
 }
 
 struct logintent *logintent_load(const struct vault *v, struct err *err)
@@ -225,7 +237,7 @@ struct logintent *logintent_load(const struct vault *v, struct err *err)
 	size_t len;
 	AUTO(buf) b = buf_new(FILE_MAX, err);
 	AUTO(logintent) i = logintent_new(err);
-	if (!b || !i || load(v, "intent", intent_magic, b, err) != 0)
+	if (!b || !i || load_either(v, b, i, err) != 0)
 		return NULL;
 	struct wire w = wire_over(b->bytes + 8, b->len - 8);
 	i->size = wire_u64(&w);

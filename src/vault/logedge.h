@@ -3,13 +3,15 @@
  * nothing; and what is about to be appended, so that a crash loses nothing.
  *
  *   STATE/<vault-id>/ledger/edge     size, root, the hashes and entries of the partial tiles
- *   STATE/<vault-id>/ledger/intent   entries, and the size and root they are to be added to
+ *   STATE/<vault-id>/ledger/intent   entries, and the size and root they are to be added to: by an append
+ *                                    that is under way, or, where they are kept, by the next one
  *
  * Both end in a keyed checksum. The intent is synced; the edge is not: it can be read from the vault.
  */
 #ifndef LOGEDGE_H
 #define LOGEDGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/scope.h"
@@ -44,6 +46,7 @@ struct logintent {
 	uint8_t root[32];
 	struct buf *entries;         /* as in a bundle (tiles.h) */
 	uint64_t n;
+	bool kept;                   /* no append has begun with them: none of them is in the vault */
 };
 struct logintent *logintent_new(struct err *err);
 void logintent_free(struct logintent *i);

@@ -1,6 +1,7 @@
 #include "vault/mirrors.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,7 @@ struct mirrors {
 	struct charter_anchor anchor;
 	struct place places[MIRRORS_MAX];   /* the first is the vault's own */
 	size_t n;
-	bool wide;
+	atomic_bool wide;
 	pthread_mutex_t lock;               /* over what follows, and trust */
 	struct route *routes;
 	size_t n_routes, cap_routes;
@@ -266,9 +267,13 @@ int mirrors_add(struct backend *m, const char *label, struct backend *place, str
 bool mirrors_widen(struct backend *m)
 {
 	struct mirrors *all = of(m);
-	bool more = !all->wide && all->n > 1;
-	all->wide = true;
-	return more;
+	return !atomic_exchange(&all->wide, true) && all->n > 1;
+}
+
+bool mirrors_are_wide(struct backend *m)
+{
+	struct mirrors *all = of(m);
+	return all->wide && all->n > 1;
 }
 
 static void tell(const struct mirrors *m, const struct route *r, size_t others, struct err *told)
@@ -284,7 +289,7 @@ static void tell(const struct mirrors *m, const struct route *r, size_t others, 
 	         "'holdfast copy' from the other vault to this one brings it back");
 }
 
-bool mirrors_used(struct backend *backend, struct err *told)
+bool mirrors_used(struct backend *backend, const char *part, struct err *told)
 {
 	struct mirrors *m = of(backend);
 	const struct route *first = NULL;
@@ -292,6 +297,8 @@ bool mirrors_used(struct backend *backend, struct err *told)
 	pthread_mutex_lock(&m->lock);
 	for (size_t i = 0; i < m->n_routes; i++) {
 		struct route *r = &m->routes[i];
+		if (part && !strstr(r->name, part))
+			continue;
 		if (!first && !r->told)
 			first = r;
 		n += !r->told;

@@ -30,8 +30,10 @@ int mirrors_add(struct backend *m, const char *label, struct backend *place, str
 /* From now on listings visit what the other places hold too, most of it repeatedly. False if they
  * did already, or there is none. */
 bool mirrors_widen(struct backend *m);
+bool mirrors_are_wide(struct backend *m);   /* listings do, and there is another place */
 
-/* What was read from a copy since the last call, as an error for the user; false: nothing. */
-bool mirrors_used(struct backend *backend, struct err *told);
+/* What was read from a copy and not told yet, as an error for the user, of objects with `part` in their
+ * names (NULL: of all); false: nothing. */
+bool mirrors_used(struct backend *backend, const char *part, struct err *told);
 
 #endif

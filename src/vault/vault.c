@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/crew.h"
 #include "base/hex.h"
 #include "base/io.h"
 #include "crypto/hash.h"
 #include "format/names.h"
+#include "holdfast/backend.h"
 #include "holdfast/err.h"
 #include "vault/mirrors.h"
 #include "vault/place.h"
@@ -218,9 +220,22 @@ bool vault_list_mirrors(struct vault *v)
 	return v->copies && mirrors_widen(v->storage);
 }
 
-bool vault_copies_used(struct vault *v, struct err *told)
+bool vault_lists_mirrors(const struct vault *v)
 {
-	return v->copies && mirrors_used(v->storage, told);
+	return v->copies && mirrors_are_wide(v->storage);
+}
+
+unsigned vault_at_once(const struct vault *v)
+{
+	return crew_waiting(v->storage->remote);
+}
+
+bool vault_copies_used(struct vault *v, const struct store_info *of, struct err *told)
+{
+	char prefix[NAMES_MAX];
+	if (of)
+		names_store(prefix, of->writer, of->store);   /* of its keys' names it is a part */
+	return v->copies && mirrors_used(v->storage, of ? prefix : NULL, told);
 }
 
 bool vault_other_copy(const struct vault *v, const char *name, const struct err *err)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/crew.h"
 #include "base/hex.h"
 #include "crypto/hash.h"
 #include "crypto/seal.h"
@@ -350,36 +351,85 @@ static int open_newest(const struct vault *v, const struct vault_key_place *list
 	return rc;
 }
 
-/* list[0:n] are the keys of one store. */
-static int visit_one(struct vault *v, const struct vault_key_place *list, size_t n,
-                     const char *const *known, store_visit *visit, void *arg, struct err *err)
+/* The keys of one store, and its name as far as it is known. */
+struct named {
+	const struct vault_key_place *list;
+	size_t n;
+	bool done;
+	char name[STOREKEY_NAME_MAX + 1];
+};
+
+struct naming {
+	const struct vault *vault;
+	const char *const *known;
+	struct named *stores;
+	size_t n;
+};
+
+/* Sorted places begin with writer and store. */
+static int group(struct naming *all, const struct vault_key_place *list, size_t n, struct err *err)
 {
-	struct storekey k = { .name = "" };
-	const struct charter_key *by = charter_find(v->charter, list->writer);
-	struct store_info info = { .name = known_name(v, list, known), .writer_name = by ? by->name : "" };
-	memcpy(info.writer, list->writer, 16);
-	memcpy(info.store, list->store, 16);
-	if (!info.name) {
-		if (open_newest(v, list, n, &k, err) != 0)
-			return err->code;
-		info.name = k.name[0] ? k.name : NULL;
+	all->stores = calloc(n + 1, sizeof *all->stores);
+	if (!all->stores)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++) {
+		if (i == 0 || memcmp(&list[i - 1], &list[i], 32) != 0)
+			all->stores[all->n++].list = &list[i];
+		all->stores[all->n - 1].n++;
 	}
+	return 0;
+}
+
+static int find_name(void *arg, uint64_t number, struct err *err)
+{
+	const struct naming *all = arg;
+	struct named *s = &all->stores[number];
+	struct storekey k = { .name = "" };
+	const char *known = known_name(all->vault, s->list, all->known);
+	if (!known && open_newest(all->vault, s->list, s->n, &k, err) != 0)
+		return err->code;
+	snprintf(s->name, sizeof s->name, "%s", known ? known : k.name);
+	s->done = true;
+	return 0;
+}
+
+static int visit_one(const struct vault *v, const struct named *s, store_visit *visit, void *arg,
+                     struct err *err)
+{
+	const struct charter_key *by = charter_find(v->charter, s->list->writer);
+	struct store_info info = { .name = s->name[0] ? s->name : NULL,
+	                           .writer_name = by ? by->name : "" };
+	memcpy(info.writer, s->list->writer, 16);
+	memcpy(info.store, s->list->store, 16);
 	return visit(arg, &info, err);
+}
+
+/* What cannot be named ends it, after those before it. */
+static int visit_all(struct naming *all, store_visit *visit, void *arg, struct err *err)
+{
+	struct err why = { 0 };
+	crew_run(vault_at_once(all->vault), all->n, find_name, all, &why);
+	for (size_t i = 0; i < all->n && all->stores[i].done; i++) {
+		int rc = visit_one(all->vault, &all->stores[i], visit, arg, err);
+		if (rc != 0)
+			return rc;
+	}
+	if (why.code != ERR_NONE)
+		*err = why;
+	return why.code;
 }
 
 int vault_stores(struct vault *v, const char *const *known, store_visit *visit, void *arg,
                  struct err *err)
 {
 	struct vault_key_place *list;
-	size_t n, end;
+	size_t n;
+	struct naming all = { .vault = v, .known = known };
 	int rc = vault_list_keys(v, &list, &n, err);
 	if (rc != 0)
 		return rc;
-	for (size_t i = 0; rc == 0 && i < n; i = end) {
-		for (end = i + 1; end < n && memcmp(&list[i], &list[end], 32) == 0;)
-			end++;   /* writer and store come first */
-		rc = visit_one(v, &list[i], end - i, known, visit, arg, err);
-	}
+	rc = group(&all, list, n, err) == 0 ? visit_all(&all, visit, arg, err) : err->code;
+	free(all.stores);
 	free(list);
 	return rc;
 }

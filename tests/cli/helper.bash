@@ -57,6 +57,16 @@ crm_vault() {
 	hf backup -q
 }
 
+# tenants_vault N: a vault with one snapshot of each of the stores tenants/t1 ... tN
+tenants_vault() {
+	new_vault
+	mkdir "$T/tenants"
+	database "$T/one.db" 5
+	for i in $(seq "$1"); do cp "$T/one.db" "$T/tenants/t$i.db"; done
+	printf '%s\n' '[store tenants]' 'type = sqlite' "path = $T/tenants/*.db" 'name = tenants/{stem}' >>"$CONF"
+	hf backup -q
+}
+
 # objects FOLDER PATTERN: the vault's objects that match
 objects() { find "$1" -type f -path "*$2*" | sort; }
 

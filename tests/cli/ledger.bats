@@ -28,6 +28,37 @@ two_nights() {
 	[[ ${lines[3]} =~ restore\ +store\ .*passed ]]
 }
 
+@test "a restore of many stores is as many entries in few appends" {
+	tenants_vault 70
+	run -0 with_pass restore 'tenants/*' --to "$T/out"
+	[ "${#lines[@]}" -eq 70 ]
+	[ "$(find "$T/out" -name 't*.db' | wc -l)" -eq 70 ]
+	[ "$(entries restore)" -eq 70 ]
+	# each append leaves its own partial tile: of the backup, of 64 restores, of the rest
+	[ "$(find "$(log_of)/tile/entries" -type f | wc -l)" -eq 3 ]
+	# those that fail are entries as well, and the others are restored
+	rm "$T/out/t7.db"
+	run -3 with_pass restore 'tenants/*' --to "$T/out"
+	[ "$(entries attempt)" -eq 69 ]
+	[ "$(entries restore)" -eq 71 ]
+	run -0 hf ledger verify
+}
+
+@test "a killed restore of many stores loses no entry of what it had restored" {
+	tenants_vault 150
+	"$HOLDFAST" -c "$CONF" restore 'tenants/*' --to "$T/out" --passphrase-file "$T/pass" >/dev/null 3>&- &
+	until [ "$(find "$T/out" -name 't*.db' 2>/dev/null | wc -l)" -ge 20 ]; do sleep 0.01; done
+	kill -9 $!
+	wait $! || true
+	restored=$(find "$T/out" -name 't*.db' | wc -l)
+	sql "$T/tenants/t1.db" "update customers set name = 'changed'"
+	run -0 hf backup
+	# the last one was perhaps not told of yet
+	[ "$(entries restore)" -le "$restored" ]
+	[ "$(entries restore)" -ge $((restored - 1)) ]
+	run -0 hf ledger verify
+}
+
 @test "a dry run is no entry" {
 	crm_vault
 	run -0 hf backup -n

@@ -3,6 +3,10 @@
 load helper
 load gateway
 
+teardown() {
+	[ ! -e "$T/proxy/port" ] || "$BATS_TEST_DIRNAME/../services/faultproxy.sh" stop "$T/proxy"
+}
+
 two_nights() {
 	crm_vault
 	sql "$T/crm.db" "update customers set name = 'second night' where id % 50 = 0"
@@ -81,11 +85,7 @@ asked() {
 
 @test "an unchanged night of a thousand stores makes at most six requests" {
 	bucket "s3://plain/$BATS_TEST_NUMBER"
-	new_vault
-	mkdir "$T/tenants"
-	database "$T/one.db" 5
-	for i in $(seq 1000); do cp "$T/one.db" "$T/tenants/t$i.db"; done
-	printf '%s\n' '[store tenants]' 'type = sqlite' "path = $T/tenants/*.db" 'name = tenants/{stem}' >>"$CONF"
+	tenants_vault 1000
 	sleep 2.1
 	hf backup -q
 	[ "$(asked hf backup -q)" -le 6 ]
@@ -95,6 +95,43 @@ asked() {
 	sql "$T/tenants/t7.db" "update customers set name = 'x'"
 	[ "$(asked hf backup -q)" -le 11 ]
 	run -0 --separate-stderr hf ledger verify
+}
+
+@test "many stores behind a long way are asked about, and restored, at once" {
+	bucket "s3://plain/$BATS_TEST_NUMBER"
+	tenants_vault 66
+	hf copy -q --to "file://$T/near"
+	sed "s|^url = .*|url = file://$T/near|" "$CONF" >"$T/near.conf"
+	chmod 600 "$T/near.conf"
+	near() { "$HOLDFAST" -c "$T/near.conf" "$@"; }
+	SVC_UPSTREAM=${S3_ENDPOINT#*://} "$BATS_TEST_DIRNAME/../services/faultproxy.sh" start "$T/proxy" 2>/dev/null
+	. "$T/proxy/svc.env"
+	echo 'latency=50' >"$PROXY_FAULT"
+	sed -i "s|^endpoint = .*|endpoint = http://127.0.0.1:$PROXY_PORT|" "$CONF"
+	# one after the other these would take thirteen seconds each, and the restore a minute
+	for command in 'snapshots' 'stats' 'snapshots --json' 'restore --json'; do
+		SECONDS=0
+		run -0 --separate-stderr hf $command
+		[ "$SECONDS" -lt 8 ]
+		far=$output
+		run -0 --separate-stderr near $command
+		diff <(echo "$far") <(echo "$output")
+	done
+	SECONDS=0
+	run -0 --separate-stderr hf status
+	[ "$SECONDS" -lt 8 ]
+	before=$(requests PUT /log/checkpoint)
+	SECONDS=0
+	run -0 --separate-stderr with_pass restore 'tenants/*' --to "$T/out"
+	[ "$SECONDS" -lt 30 ]
+	# told in the order of the names, each with its entry, in two appends
+	[ "$(cut -d @ -f 1 <<<"$output")" = "$(cut -d @ -f 1 <<<"$output" | LC_ALL=C sort)" ]
+	[ "$(wc -l <<<"$output")" -eq 66 ]
+	for i in $(seq 66); do cmp "$T/out/t$i.db" "$T/tenants/t$i.db"; done
+	[ $(($(requests PUT /log/checkpoint) - before)) -eq 2 ]
+	sed -i "s|^endpoint = .*|endpoint = $S3_ENDPOINT|" "$CONF"
+	[ "$(hf ledger show --json | jq -r .entry.kind | grep -c restore)" -eq 66 ]
+	run -0 hf ledger verify
 }
 
 @test "a full bucket fails the backup and says so" {

@@ -7,9 +7,11 @@
  */
 #include "ledger_make.h"
 
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "strike.h"
+#include "vault/logedge.h"
 #include "vault/tlog.h"
 
 static struct lab lab;
@@ -216,6 +218,171 @@ static void what_could_not_be_put_is_put_by_the_next(void **state)
 	must_write(lab.writer, 4);
 	assert_whole(lab.reader, 3);
 	assert_once(NULL, 4, 3);
+}
+
+/* ---- kept for the next append ---- */
+
+static void must_defer(uint64_t n)
+{
+	struct entry e = numbered(n);
+	if (ledger_defer(lab.writer, &e, &err) != 0)
+		fail_msg("entry %llu: %s", (unsigned long long)n, err.msg);
+}
+
+static void kept_entries_come_with_the_next_append(void **state)
+{
+	(void)state;
+	must_write(lab.writer, 0);
+	must_defer(2);
+	must_defer(4);
+	assert_int_equal(log_size(), 1);
+	must_write(lab.writer, 6);
+	assert_int_equal(log_size(), 4);
+	must_defer(8);
+	assert_int_equal(ledger_settle(lab.writer, &err), 0);
+	must_defer(10);
+	assert_int_equal(ledger_settle_seeing(lab.writer, &err), 0);
+	assert_once(NULL, 0, 6);
+	assert_whole(lab.reader, 6);
+}
+
+static void a_thousand_kept_entries_are_sixteen_appends(void **state)
+{
+	uint64_t appends = 0, before = 1;
+	(void)state;
+	must_write(lab.writer, 0);
+	for (uint64_t n = 0; n < 1000; n++) {
+		must_defer(2 * n + 2);
+		appends += log_size() != before;
+		before = log_size();
+	}
+	assert_int_equal(ledger_settle(lab.writer, &err), 0);
+	assert_int_equal(appends, 15);
+	assert_once(NULL, 2000, 1001);
+	assert_whole(lab.reader, 1001);
+}
+
+static void where_nothing_is_remembered_an_entry_is_appended_at_once(void **state)
+{
+	char folder[LAB_PATH + 80];
+	(void)state;
+	must_defer(2);
+	assert_int_equal(log_size(), 1);
+	ledger_folder(&lab, folder);
+	scratch_remove(folder);
+	must_defer(4);
+	assert_once(NULL, 4, 2);
+	struct entry e = numbered(6);
+	assert_int_equal(ledger_defer(lab.reader, &e, &err), ERR_KEY);
+}
+
+/* After a power cut the edge may be an older one. */
+static void what_was_kept_on_an_older_memory_is_not_lost(void **state)
+{
+	(void)state;
+	must_write(lab.writer, 0);
+	AUTO(logedge) old = logedge_load(lab.writer, &err);
+	assert_non_null(old);
+	must_write(lab.writer, 2);
+	assert_int_equal(logedge_store(lab.writer, old, &err), 0);
+	must_defer(4);
+	must_write(lab.writer, 6);
+	assert_once(NULL, 6, 4);
+	assert_whole(lab.reader, 4);
+}
+
+/* So many without a number, as if by ledger_defer. */
+static void keep(size_t n)
+{
+	struct entry e = numbered(0);
+	AUTO(logedge) edge = logedge_load(lab.writer, &err);
+	AUTO(logintent) i = logintent_new(&err);
+	AUTO(buf) text = buf_new(ENTRY_MAX, &err);
+	assert_true(edge && i && text && entry_encode(&e, text, &err) == 0);
+	for (size_t k = 0; k < n; k++)
+		assert_int_equal(tiles_add_entry(i->entries, text->bytes, text->len, &err), 0);
+	i->kept = true;
+	i->size = edge->tiles.size;
+	memcpy(i->root, edge->root, sizeof i->root);
+	assert_int_equal(logintent_store(lab.writer, i, &err), 0);
+}
+
+enum { KEPT_BY_CHILD = 3 };
+
+/* *kept: how many of the three next odd ones were promised to be written. The second fills the intent. */
+static bool killed_deferring(enum strike_how how, unsigned long at, uint64_t n, unsigned *kept)
+{
+	int status;
+	unsigned *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+	                        -1, 0);
+	assert_ptr_not_equal(shared, MAP_FAILED);
+	pid_t child = fork();
+	if (child == 0) {
+		strike_at(how, at);
+		for (*shared = 0; *shared < KEPT_BY_CHILD; ++*shared) {
+			struct entry e = numbered(n + 1 + 2 * *shared);
+			if (ledger_defer(lab.writer, &e, &err) != 0)
+				_exit(1);
+		}
+		_exit(0);
+	}
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	*kept = *shared;
+	munmap(shared, sizeof *shared);
+	if (WIFSIGNALED(status))
+		return true;
+	assert_int_equal(WEXITSTATUS(status), 0);
+	return false;
+}
+
+static void kill_where_entries_are_kept(enum strike_how how)
+{
+	static bool promised[sizeof ((struct numbers *)0)->count / sizeof(unsigned)];
+	uint64_t n = 0;
+	bool killed = true;
+	memset(promised, 0, sizeof promised);
+	must_write(lab.writer, 0);
+	for (unsigned long at = 1; killed; at++) {
+		unsigned kept;
+		assert_int_equal(ledger_settle(lab.writer, &err), 0);
+		keep(LEDGER_KEPT_MAX - 2);
+		killed = killed_deferring(how, at, n, &kept);
+		for (unsigned i = 0; i < KEPT_BY_CHILD; i++)
+			promised[n + 1 + 2 * i] = i < kept;
+		for (unsigned i = 0; i < KEPT_BY_CHILD; i++)
+			must_defer(n += 2);
+		assert_true(killed || (at > 20 && kept == KEPT_BY_CHILD));
+	}
+	assert_int_equal(ledger_settle(lab.writer, &err), 0);
+	assert_whole(lab.reader, log_size());
+	assert_once(promised, n, log_size());
+}
+
+static void a_kill_before_any_change_loses_nothing_that_was_kept(void **state)
+{
+	(void)state;
+	kill_where_entries_are_kept(STRIKE_KILL);
+}
+
+static void a_kill_after_any_change_loses_nothing_that_was_kept(void **state)
+{
+	(void)state;
+	kill_where_entries_are_kept(STRIKE_KILL_AFTER);
+}
+
+static void what_a_killed_append_left_is_not_taken_for_what_was_kept(void **state)
+{
+	uint64_t n = 0;
+	bool killed = true;
+	(void)state;
+	must_write(lab.writer, 0);
+	for (unsigned long at = 1; killed; at++) {
+		killed = killed_writing(STRIKE_KILL_AFTER, at, n + 1);
+		must_defer(n += 2);
+	}
+	assert_int_equal(ledger_settle(lab.writer, &err), 0);
+	assert_once(NULL, n, log_size());
 }
 
 /* ---- set back, copied ---- */
@@ -447,6 +614,13 @@ int main(void)
 		FRESH(a_kill_after_any_change_loses_no_entry_and_doubles_none, file),
 		FRESH(a_kill_and_the_loss_of_the_state_leave_a_whole_log, file),
 		FRESH(what_could_not_be_put_is_put_by_the_next, file),
+		FRESH(kept_entries_come_with_the_next_append, memory),
+		FRESH(a_thousand_kept_entries_are_sixteen_appends, memory),
+		FRESH(where_nothing_is_remembered_an_entry_is_appended_at_once, memory),
+		FRESH(what_was_kept_on_an_older_memory_is_not_lost, memory),
+		FRESH(a_kill_before_any_change_loses_nothing_that_was_kept, file),
+		FRESH(a_kill_after_any_change_loses_nothing_that_was_kept, file),
+		FRESH(what_a_killed_append_left_is_not_taken_for_what_was_kept, file),
 		FRESH(a_log_that_is_set_back_is_told_and_goes_on, memory),
 		FRESH(a_log_that_was_removed_is_told_and_put_back_as_far_as_it_is_known, memory),
 		FRESH(a_copy_of_the_machine_forks_and_adds_nothing, memory),

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/hex.h"
+#include "cli/asking.h"
 #include "crypto/hash.h"
 #include "engine/select_time.h"
 #include "format/body.h"
@@ -487,6 +488,142 @@ static void without_the_secret_only_heads_are_read(void **state)
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+/* ---- many stores, as if they lay behind a network ---- */
+
+enum { MANY = 300 };
+
+static struct store_entry many[MANY];
+
+static void make_many(void)
+{
+	for (size_t i = 0; i < MANY; i++) {
+		struct store_entry *e = &many[i];
+		snprintf(e->label, sizeof e->label, "t%03zu", i);
+		e->info = (struct store_info){ .name = e->label };
+		memcpy(e->info.writer, store.writer, 16);
+		vault_store_id(made.vault, e->label, e->info.store);
+		store = e->info;
+		assert_int_equal(vault_make_epoch(made.vault, e->label, 1, &epoch, &err), 0);
+		put_three();
+	}
+	vault_storage(made.vault)->remote = true;
+}
+
+static void damage_newest_of(size_t i)
+{
+	store = many[i].info;
+	damage_snapshot(3, 40);
+}
+
+static void the_newest_of_many_stores_are_found(void **state)
+{
+	static struct asking_newest list[MANY];
+	(void)state;
+	make_many();
+	for (size_t i = 0; i < MANY; i++)
+		list[i] = (struct asking_newest){ .store = &many[i].info, .label = many[i].label };
+	list[7].store = NULL;
+	store = many[8].info;
+	for (uint64_t seq = 1; seq <= 3; seq++)
+		remove_snapshot(seq);
+	assert_int_equal(asking_newest(made.vault, list, MANY, &err), 0);
+	for (size_t i = 0; i < MANY; i++) {
+		assert_int_equal(list[i].found, i != 7 && i != 8);
+		assert_int_equal(list[i].found ? list[i].newest.seq : 3, 3);
+	}
+	/* whoever sees it first, the error is that of the first in the list */
+	damage_newest_of(155);
+	damage_newest_of(150);
+	damage_newest_of(151);
+	assert_int_equal(asking_newest(made.vault, list, MANY, &err), ERR_CORRUPT);
+	assert_memory_equal(err.msg, "t150: ", 6);
+}
+
+struct visits { size_t n, end; };
+
+static int visit_in_order(void *arg, const struct store_entry *e, const struct snapshot_info *list,
+                          size_t n, struct err *ignored)
+{
+	struct visits *v = arg;
+	(void)ignored;
+	assert_ptr_equal(e, &many[v->n]);
+	assert_int_equal(n, 3);
+	for (uint64_t seq = 1; seq <= 3; seq++)
+		assert_int_equal(list[seq - 1].seq, seq);
+	return ++v->n == v->end ? 77 : 0;
+}
+
+static void many_stores_are_visited_in_their_order_up_to_the_first_bad_one(void **state)
+{
+	const struct stores all = { many, MANY };
+	struct visits v = { .n = 0 };
+	(void)state;
+	make_many();
+	assert_int_equal(asking_snapshots(made.vault, &all, visit_in_order, &v, &err), 0);
+	assert_int_equal(v.n, MANY);
+	v = (struct visits){ .end = 270 };
+	assert_int_equal(asking_snapshots(made.vault, &all, visit_in_order, &v, &err), 77);
+	assert_int_equal(v.n, 270);
+	damage_newest_of(202);
+	damage_newest_of(200);
+	v = (struct visits){ .n = 0 };
+	assert_int_equal(asking_snapshots(made.vault, &all, visit_in_order, &v, &err), ERR_CORRUPT);
+	assert_int_equal(v.n, 200);
+	assert_memory_equal(err.msg, "t200: ", 6);
+}
+
+struct names { char list[MANY + 1][8]; size_t n; };   /* and the one of all tests */
+
+static int note_name(void *arg, const struct store_info *info, struct err *ignored)
+{
+	struct names *names = arg;
+	(void)ignored;
+	assert_non_null(info->name);
+	snprintf(names->list[names->n++], 8, "%.7s", info->name);
+	return 0;
+}
+
+static int copy_name(void *arg, const struct backend_object *o, struct err *ignored)
+{
+	(void)ignored;
+	snprintf(arg, NAMES_MAX, "%s", o->name);
+	return 1;
+}
+
+/* The store's only one. */
+static void damage_key(void)
+{
+	char prefix[NAMES_MAX], name[NAMES_MAX];
+	struct backend *b = vault_storage(made.vault);
+	AUTO(buf) bytes = buf_new(1 << 20, &err);
+	names_keys(prefix, store.writer, store.store);
+	assert_int_equal(storage_list(b, prefix, copy_name, name, &err), 1);
+	assert_int_equal(storage_get_all(b, name, bytes, &err), 0);
+	bytes->bytes[bytes->len / 2] ^= 1;
+	assert_int_equal(storage_put(b, name, bytes->bytes, bytes->len, BACKEND_REPLACE, &err), 0);
+}
+
+static void the_names_of_many_stores_are_read_in_the_order_of_one_after_the_other(void **state)
+{
+	static struct names here, far;
+	(void)state;
+	here.n = far.n = 0;
+	make_many();
+	assert_int_equal(vault_stores(made.vault, NULL, note_name, &far, &err), 0);
+	vault_storage(made.vault)->remote = false;
+	assert_int_equal(vault_stores(made.vault, NULL, note_name, &here, &err), 0);
+	assert_int_equal(here.n, MANY + 1);
+	assert_memory_equal(&here, &far, sizeof here);
+	/* what cannot be read ends it there */
+	vault_store_id(made.vault, here.list[200], store.store);
+	damage_key();
+	vault_storage(made.vault)->remote = true;
+	far.n = 0;
+	assert_int_equal(vault_stores(made.vault, NULL, note_name, &far, &err), ERR_CORRUPT);
+	assert_int_equal(far.n, 200);
+	assert_memory_equal(&here, &far, 200 * sizeof here.list[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -504,6 +641,9 @@ int main(void)
 		CASE(under_another_page_key_length_and_time_decide),
 		CASE(files_are_listed_with_the_facts),
 		CASE(without_the_secret_only_heads_are_read),
+		CASE(the_newest_of_many_stores_are_found),
+		CASE(many_stores_are_visited_in_their_order_up_to_the_first_bad_one),
+		CASE(the_names_of_many_stores_are_read_in_the_order_of_one_after_the_other),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,13 +1,10 @@
-#include "engine/crew.h"
+#include "base/crew.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <unistd.h>
 
-#include "holdfast/backend.h"
 #include "holdfast/err.h"
-#include "vault/vault.h"
 
 enum { MOST = 32, REMOTE = 16 };
 
@@ -17,7 +14,8 @@ struct crew {
 	uint64_t n;
 	atomic_uint_fast64_t next;
 	atomic_bool failed;
-	pthread_mutex_t lock;        /* around err */
+	pthread_mutex_t lock;        /* around what follows */
+	uint64_t failed_at;          /* the lowest so far */
 	struct err err;
 };
 
@@ -30,20 +28,27 @@ static void *member(void *arg)
 		if (c->work(c->arg, number, &err) == 0)
 			continue;
 		pthread_mutex_lock(&c->lock);
-		if (!c->failed)
+		if (!c->failed || number < c->failed_at) {
 			c->err = err;
+			c->failed_at = number;
+		}
 		c->failed = true;
 		pthread_mutex_unlock(&c->lock);
 	}
 	return NULL;
 }
 
-unsigned crew_size(const struct vault *v)
+unsigned crew_size(bool remote)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	if (vault_storage(v)->remote)
+	if (remote)
 		return REMOTE;
 	return cores < 1 ? 1 : cores > MOST ? MOST : (unsigned)cores;
+}
+
+unsigned crew_waiting(bool remote)
+{
+	return remote ? MOST : 1;
 }
 
 int crew_run(unsigned threads, uint64_t n, crew_work *work, void *arg, struct err *err)
