@@ -458,7 +458,7 @@ static int set_up(struct faulty *f, const struct backend_options *options, struc
 	f->base.remote = f->inner->remote || f->delay_ms > 0;
 	f->base.connections = f->inner->connections;
 	f->tally = get_tally(location);
-	return f->tally ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	return f->tally ? 0 : err_no_memory(err);
 }
 
 extern const struct backend_ops backend_faulty;
@@ -467,7 +467,7 @@ static struct backend *faulty_open(const struct backend_options *options, struct
 {
 	struct faulty *f = calloc(1, sizeof *f);
 	if (!f) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	f->base.ops = &backend_faulty;

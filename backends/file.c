@@ -301,7 +301,7 @@ static struct backend *file_open(const struct backend_options *options, struct e
 	}
 	struct file *f = calloc(1, sizeof *f);
 	if (!f) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	f->base = (struct backend){ .ops = &backend_file, .connections = 2 };

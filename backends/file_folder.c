@@ -312,7 +312,7 @@ static char *absolute(const char *location, struct err *err)
 		path[--len] = '\0';
 	char *copy = strdup(path);
 	if (!copy)
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 	return copy;
 }
 
@@ -341,7 +341,7 @@ struct file_root *file_root_new(const char *location, struct err *err)
 {
 	AUTO(file_root) r = calloc(1, sizeof *r);
 	if (!r) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	pthread_mutex_init(&r->lock, NULL);

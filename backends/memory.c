@@ -113,7 +113,7 @@ static struct backend *memory_open(const struct backend_options *options, struct
 	pthread_mutex_unlock(&lock);
 	if (!m || !s) {
 		free(m);
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	m->base = (struct backend){ .ops = &backend_memory, .connections = 2 };
@@ -232,7 +232,7 @@ static int memory_list(struct backend *b, const char *prefix, backend_visit *vis
 	pthread_mutex_lock(&lock);
 	bool copied = copy_matching(b, prefix, &copies);
 	pthread_mutex_unlock(&lock);
-	int rc = copied ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	int rc = copied ? 0 : err_no_memory(err);
 	for (const struct object *o = copies; o && rc == 0; o = o->next) {
 		struct backend_object seen = describe(o, o->name);
 		rc = visit(arg, &seen, err);

@@ -81,7 +81,7 @@ static int attempt(struct net *n, struct net_call *c, size_t text_len, CURLcode 
 	const struct net_attempt_options o = { n->loop, &n->connect, &n->clock_ahead_s };
 	CURL *easy = take_easy(n);
 	if (!easy)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	int rc = net_attempt(&o, easy, c, text_len, result, err);
 	give_easy(n, easy);
 	return rc;
@@ -162,7 +162,7 @@ static int begin(struct net *n, const struct backend_options *o, const char *pro
 	n->timeout_ns = (int64_t)(o->timeout_s ? o->timeout_s : TIMEOUT_S) * NET_NS;
 	n->host = strdup(host);
 	if (!net_connect_begin(&n->connect, o, protocols) || !n->host)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	n->loop = net_loop_new(o, strcmp(protocols, "sftp") == 0, n->connect.stall_timeout_s, err);
 	n->gate = n->loop ? net_gate_new(o->connections, err) : NULL;
 	return n->gate ? 0 : err->code;
@@ -173,7 +173,7 @@ struct net *net_new(const struct backend_options *options, const char *protocols
 {
 	struct net *n = calloc(1, sizeof *n);
 	if (!n) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	pthread_mutex_init(&n->lock, NULL);

@@ -276,6 +276,6 @@ int net_attempt(const struct net_attempt_options *o, CURL *easy, struct net_call
 	if (rc == 0 && a.too_long)
 		rc = err_set(err, ERR_LIMIT, "the answer is longer than %zu bytes", c->text->max);
 	if (rc == 0 && a.no_memory)
-		rc = err_set(err, ERR_NOMEM, "out of memory");
+		rc = err_no_memory(err);
 	return rc;
 }

@@ -30,7 +30,7 @@ struct net_gate *net_gate_new(unsigned fixed, struct err *err)
 {
 	struct net_gate *g = calloc(1, sizeof *g);
 	if (!g) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	pthread_mutex_init(&g->lock, NULL);

@@ -321,7 +321,7 @@ struct net_loop *net_loop_new(const struct backend_options *options, bool ssh, l
 {
 	struct net_loop *l = calloc(1, sizeof *l);
 	if (!l) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	pthread_mutex_init(&l->lock, NULL);

@@ -29,7 +29,7 @@ static int matches(struct backend *b, const struct backend_put *put, struct back
 	if (there->size_bytes != put->len)
 		return 0;
 	uint8_t *piece = malloc(PIECE);
-	int rc = piece ? compare(b, put, piece, err) : err_set(err, ERR_NOMEM, "out of memory");
+	int rc = piece ? compare(b, put, piece, err) : err_no_memory(err);
 	free(piece);
 	return rc;
 }

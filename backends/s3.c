@@ -399,7 +399,7 @@ static int set_up(struct s3 *s, const struct backend_options *o, struct err *err
 	s->as_of_s = o->as_of_s;
 	s->copies = s3_copies_new();
 	if (!s->copies)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	s->auth = s3_auth_new(o, s->place.amazon, err);
 	if (!s->auth)
 		return err->code;
@@ -412,7 +412,7 @@ static struct backend *s3_open(const struct backend_options *options, struct err
 {
 	struct s3 *s = calloc(1, sizeof *s);
 	if (!s) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	s->base = (struct backend){ .ops = &backend_s3, .remote = true };

@@ -242,7 +242,7 @@ struct s3_auth *s3_auth_new(const struct backend_options *options, bool amazon, 
 {
 	AUTO(s3_auth) a = calloc(1, sizeof *a);
 	if (!a) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	pthread_mutex_init(&a->lock, NULL);

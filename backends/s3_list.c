@@ -94,7 +94,7 @@ static int advance_versions(struct cursor *c, const struct s3_page *p, struct er
 	cursor_clear(c);
 	c->key = strdup(last->key);
 	c->version = strdup(last->version);
-	return c->key && c->version ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	return c->key && c->version ? 0 : err_no_memory(err);
 }
 
 /* One of the two kinds of listings. */
@@ -177,7 +177,7 @@ static int take_entry(struct s3_page *to, struct s3_entry *e, struct err *err)
 		size_t cap = to->cap ? to->cap * 2 : 16;
 		struct s3_entry *more = reallocarray(to->entries, cap, sizeof *more);
 		if (!more)
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 		to->entries = more;
 		to->cap = cap;
 	}
@@ -204,7 +204,7 @@ struct s3_page *s3_history(struct s3 *s, const char *name, struct err *err)
 	AUTO(s3_page) page = calloc(1, sizeof *page);
 	struct history h = { s, name, page };
 	if (!page) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	int rc = s3_list_versions(s, name, gather, &h, err);

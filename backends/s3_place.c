@@ -141,7 +141,7 @@ static int read_endpoint(struct s3_place *p, const char *text, struct err *err)
 	if (!strstr(text, "://"))
 		return bad_endpoint("does not begin with https://", err);
 	CURLU *u = curl_url();
-	int rc = u ? take_endpoint(p, u, text, err) : err_set(err, ERR_NOMEM, "out of memory");
+	int rc = u ? take_endpoint(p, u, text, err) : err_no_memory(err);
 	curl_url_cleanup(u);
 	return rc;
 }

@@ -89,7 +89,7 @@ static int without_proxy(CURL *easy, struct net_call *call, void *arg, struct er
 	(void)arg;
 	if (curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") == CURLE_OK)
 		return 0;
-	return err_set(err, ERR_NOMEM, "out of memory");
+	return err_no_memory(err);
 }
 
 static struct net *connect_to(const struct backend_options *options, struct err *err)

@@ -287,7 +287,7 @@ struct s3_page *s3_page_parse(const void *xml, size_t len, struct err *err)
 	if (p && read_xml(&r, xml, len))
 		return TAKE(p);
 	if (!p || r.rc == ERR_NOMEM)
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 	else
 		err_set(err, ERR_IO, "the answer is not a whole list of objects as S3 gives it");
 	return NULL;

@@ -141,7 +141,7 @@ static struct backend *sftp_open(const struct backend_options *options, struct e
 {
 	struct sftp *s = calloc(1, sizeof *s);
 	if (!s) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	s->base = (struct backend){ .ops = &backend_sftp, .remote = true };

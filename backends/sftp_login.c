@@ -132,7 +132,7 @@ struct sftp_login *sftp_login_new(const struct backend_options *options,
 {
 	AUTO(sftp_login) l = calloc(1, sizeof *l);
 	if (!l) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	l->location = *location;

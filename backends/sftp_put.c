@@ -48,7 +48,7 @@ static int prepare_upload(CURL *easy, struct net_call *call, void *arg, struct e
 	sftp_url_of(u->request.sftp, u->place.folder, "", temporary, url);
 	plan_renames(u);
 	if (curl_easy_setopt(easy, CURLOPT_URL, url) != CURLE_OK)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	return sftp_prepare(easy, call, &u->request, err);
 }
 
@@ -197,7 +197,7 @@ int sftp_put(struct backend *b, const struct backend_put *put, char tag[BACKEND_
 	struct sftp *s = (struct sftp *)b;
 	struct upload *u = calloc(1, sizeof *u);
 	if (!u)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	u->request.sftp = s;
 	u->put = put;
 	if (tag)

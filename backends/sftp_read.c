@@ -138,7 +138,7 @@ static int is_same(const struct getting *g, bool held, struct err *err)
 	again.cap = g->len + 1;
 	again.out = malloc(again.cap);
 	if (!again.out)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	int rc = get_once(&again, held, err);
 	if (rc == 0)
 		rc = again.len == g->len && memcmp(again.out, g->out, g->len) == 0;

@@ -137,7 +137,7 @@ static struct backend *open_scheme(const struct backend_ops *ops, const struct b
 {
 	struct webdav *w = calloc(1, sizeof *w);
 	if (!w) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	w->base = (struct backend){ .ops = ops, .remote = true };

@@ -31,7 +31,7 @@ static int new_temporary(CURL *easy, const struct webdav_request *r, struct err 
 	         random);
 	webdav_url_of(r->dav, *r->temporary, url);
 	if (curl_easy_setopt(easy, CURLOPT_URL, url) != CURLE_OK)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	return 0;
 }
 

@@ -45,7 +45,7 @@ static int get_whole(struct webdav *w, const char *url, struct reading *r, struc
 	size_t skip = (size_t)r->offset, size = skip + r->cap;
 	char *all = malloc(size);
 	if (!all)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	struct net_call call = { .url = url, .method = "GET", .out = all, .cap = size };
 	int rc = webdav_run(w, &call, err);
 	net_call_end(&call);

@@ -209,7 +209,7 @@ static int malformed(struct parsing *p)
 	if (p->rc != 0)
 		return p->rc;
 	if (why == XML_ERROR_NO_MEMORY)
-		return err_set(p->err, ERR_NOMEM, "out of memory");
+		return err_no_memory(p->err);
 	return err_set(p->err, ERR_CORRUPT, "the answer is not XML: %s", XML_ErrorString(why));
 }
 
@@ -233,10 +233,10 @@ int webdav_xml_parse(const void *text, size_t len, webdav_visit *visit, void *ar
 {
 	struct parsing *p = calloc(1, sizeof *p);
 	if (!p)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	*p = (struct parsing){ .visit = visit, .arg = arg, .err = err };
 	p->parser = XML_ParserCreateNS(NULL, '|');
-	int rc = p->parser ? parse(p, text, len) : err_set(err, ERR_NOMEM, "out of memory");
+	int rc = p->parser ? parse(p, text, len) : err_no_memory(err);
 	XML_ParserFree(p->parser);
 	free(p);
 	return rc;

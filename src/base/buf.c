@@ -11,7 +11,7 @@ struct buf *buf_new(size_t max_bytes, struct err *err)
 {
 	struct buf *b = calloc(1, sizeof *b);
 	if (!b) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	b->max = max_bytes;

@@ -58,7 +58,7 @@ static int dump_part(const char *text, size_t len, void *arg)
 int json_encode(const json_t *j, struct buf *out, struct err *err)
 {
 	if (!j)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	if (has_real(j))
 		return err_set(err, ERR_INVALID, "canonical JSON holds no real numbers");
 	struct dump d = { out, err };
@@ -69,7 +69,7 @@ int json_encode(const json_t *j, struct buf *out, struct err *err)
 	/* jansson goes on when a key could not be written */
 	if (err->code != ERR_NONE)
 		return err->code;
-	return rc == 0 && !starved ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	return rc == 0 && !starved ? 0 : err_no_memory(err);
 }
 
 json_t *json_decode(const char *text, size_t len, const char *what, struct err *err)
@@ -78,7 +78,7 @@ json_t *json_decode(const char *text, size_t len, const char *what, struct err *
 	starved = false;
 	JSON_AUTO j = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
 	if (starved)
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 	else if (!j)
 		err_set(err, ERR_CORRUPT, "%s: not valid JSON: %s", what, why.text);
 	else if (!json_is_object(j))

@@ -268,7 +268,7 @@ pid_t launch_program(const struct launch *l, struct err *err)
 		return err_sys(err, "/dev/null");
 	const char **env = make_env(l, l->user ? &id : NULL);
 	if (!env)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 
 	/* execve takes its arrays without const for C's sake; it changes nothing */
 	union { const char *const *is; char *const *as; } argv = { l->argv }, envp = { env };

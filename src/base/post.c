@@ -68,7 +68,7 @@ static bool is_about_trust(CURLcode code)
 static int judge(CURLcode code, long status, const char *place, struct err *err)
 {
 	if (code == CURLE_OUT_OF_MEMORY)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	if (code != CURLE_OK) {
 		enum err_code kind = is_about_trust(code) ? ERR_DENIED
 		                     : code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL
@@ -89,7 +89,7 @@ static int send_once(CURL *c, struct buf *answer, const char *place, long *statu
 	if (answer)
 		buf_clear(answer);
 	if (curl_easy_setopt(c, CURLOPT_WRITEDATA, &r) != CURLE_OK)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	CURLcode code = curl_easy_perform(c);
 	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, status);
 	if (r.failed.code == ERR_NONE)
@@ -120,7 +120,7 @@ int post_send(const struct post *p, struct err *err)
 	struct curl_slist *headers = curl_slist_append(NULL, type);
 	CURL *c = headers ? curl_easy_init() : NULL;
 	int rc = c && set_up(c, p, headers) ? send_all(c, p->answer, place, err)
-	                                    : err_set(err, ERR_NOMEM, "out of memory");
+	                                    : err_no_memory(err);
 	curl_easy_cleanup(c);
 	curl_slist_free_all(headers);
 	return rc;

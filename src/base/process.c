@@ -123,7 +123,7 @@ struct process *process_start(const struct process_options *options, struct err 
 {
 	struct process *p = calloc(1, sizeof *p);
 	if (!p) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	p->in = p->out = p->errors = -1;

@@ -255,7 +255,7 @@ struct sandbox *sandbox_new(const struct sandbox_options *options, struct err *e
 {
 	struct sandbox *s = calloc(1, sizeof *s);
 	if (!s) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	s->lock = s->lifeline[0] = s->lifeline[1] = -1;

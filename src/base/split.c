@@ -70,7 +70,7 @@ char **split_words(const char *line, struct err *err)
 	size_t len = strlen(line), slots = len / 2 + 2;
 	char **words = calloc(1, slots * sizeof *words + len + 1);
 	if (!words) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	if (copy_words(line, words, (char *)(words + slots), err) != 0) {

@@ -52,7 +52,7 @@ static const char **names_done(const struct backup_report *r, size_t *n, struct 
 	const char **names = calloc(r->plan->n + 1, sizeof *names);
 	*n = 0;
 	if (!names) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	for (size_t i = 0; i < r->plan->n; i++)
@@ -133,7 +133,7 @@ static int copy_all(struct cli *cli, struct backup_report *r, const struct outco
 			continue;
 		struct backup_copy *grown = reallocarray(r->copies, r->n_copies + 1, sizeof *grown);
 		if (!grown)
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 		r->copies = grown;
 		if (copy_to(cli, s, stores, &grown[r->n_copies], err) != 0)
 			return err->code;

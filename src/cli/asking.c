@@ -62,7 +62,7 @@ static int keep(void *arg, const struct snapshot_info *info, struct err *err)
 		size_t cap = a->cap ? a->cap * 2 : 16;
 		struct snapshot_info *grown = reallocarray(a->list, cap, sizeof *grown);
 		if (!grown)
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 		a->list = grown;
 		a->cap = cap;
 	}

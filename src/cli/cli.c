@@ -64,7 +64,7 @@ char *cli_url_of(const char *text, struct err *err)
 		free(path);
 	}
 	if (!out) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	/* "/srv/vault/" is "/srv/vault", but "file:///" stays */
@@ -160,7 +160,7 @@ static char *value_or(const struct cli *cli, const char *key, char *(*fallback)(
 		return fallback(err);
 	char *copy = strdup(value);
 	if (!copy)
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 	return copy;
 }
 

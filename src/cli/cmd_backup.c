@@ -76,7 +76,7 @@ static int run(struct cli *cli, struct err *err)
 	r.dry_run = cli->options.dry_run;
 	r.accepted = cli->options.own[ACCEPT_MISSING] != NULL;
 	r.results = calloc(plan->n + 1, sizeof *r.results);
-	int rc = r.results ? back_up(cli, &r, err) : err_set(err, ERR_NOMEM, "out of memory");
+	int rc = r.results ? back_up(cli, &r, err) : err_no_memory(err);
 	if (rc == 0)
 		rc = report(cli, &r, err);
 	free(r.copies);

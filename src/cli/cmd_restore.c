@@ -51,7 +51,7 @@ static int overview_rows(struct cli *cli, struct table *t, const struct stores *
 {
 	struct asking_newest *all = calloc(list->n + 1, sizeof *all);
 	if (!all)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	for (size_t i = 0; i < list->n; i++)
 		all[i] = (struct asking_newest){ .store = &list->entries[i].info,
 			                         .label = list->entries[i].label };

@@ -113,7 +113,7 @@ struct config *config_new(struct err *err)
 {
 	struct config *c = calloc(1, sizeof *c);
 	if (!c)
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 	return c;
 }
 
@@ -215,12 +215,12 @@ static int add_section(struct config *c, const struct ini_place *at, enum config
 		return err_set(err, ERR_INVALID, "%s:%u: too many sections", at->file, at->line);
 	struct config_section *grown = reallocarray(c->sections, c->n + 1, sizeof *grown);
 	if (!grown)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	c->sections = grown;
 	struct config_section *s = &grown[c->n++];
 	*s = (struct config_section){ .kind = kind, .name = strdup(name), .file = strdup(at->file),
 		                      .line = at->line };
-	return s->name && s->file ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	return s->name && s->file ? 0 : err_no_memory(err);
 }
 
 static int on_section(void *arg, const struct ini_place *at, const char *text, struct err *err)
@@ -278,11 +278,11 @@ static int add_entry(struct config_section *s, const struct ini_place *at, const
 {
 	struct config_entry *grown = reallocarray(s->entries, s->n + 1, sizeof *grown);
 	if (!grown)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	s->entries = grown;
 	grown[s->n] = (struct config_entry){ key, strdup(value), at->line };
 	if (!grown[s->n].value)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	s->n++;
 	return 0;
 }
@@ -294,11 +294,11 @@ static int add_pattern(struct config_section *s, const char *text, size_t len, s
 		n++;
 	char **grown = reallocarray(s->exclude, n + 2, sizeof *grown);
 	if (!grown)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	s->exclude = grown;
 	grown[n] = strndup(text, len);
 	grown[n + 1] = NULL;
-	return grown[n] ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	return grown[n] ? 0 : err_no_memory(err);
 }
 
 /* `exclude` may stand several times, and hold several patterns with commas between them. */

@@ -63,7 +63,7 @@ struct config *config_file_load(const char *path, struct err *err)
 		return NULL;
 	c->path = strdup(path);
 	if (!c->path)
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 	else if (load_file(c, path, err) == 0 && load_folder(c, path, err) == 0 &&
 	         config_complete(c, err) == 0)
 		return TAKE(c);

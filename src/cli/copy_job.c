@@ -74,7 +74,7 @@ static int copy_all(struct copy_job *job, struct copy *copy, struct err *err)
 	size_t n = job->stores->n;
 	const struct store_info **stores = calloc(n + 1, sizeof *stores);
 	if (!stores)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	for (size_t i = 0; i < n; i++)
 		stores[i] = &job->stores->entries[i].info;
 	int rc = copy_vault(copy, &job->sum, err);

@@ -193,7 +193,7 @@ static int describe_stores(struct cli *cli, struct drill_job *j, struct err *err
 	j->list = calloc(j->stores->n + 1, sizeof *j->list);
 	j->assertions = calloc(j->stores->n * cli->config->n + 1, sizeof *j->assertions);
 	if (!j->list || !j->assertions)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	for (size_t i = 0; i < j->stores->n; i++) {
 		describe_store(cli, j, &j->stores->entries[i], &j->list[i]);
 		add_assertions(cli, &j->stores->entries[i], j->assertions, &n, &j->list[i]);
@@ -232,7 +232,7 @@ static int write_policy(const struct cli *cli, struct drill_job *j, struct err *
 	}
 	const char *text = buf_text(out, err);
 	if (text && !(j->policy = strdup(text)))
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	return text ? 0 : (int)err->code;
 }
 
@@ -245,7 +245,7 @@ static int set_folder(const struct cli *cli, struct drill_job *j, struct err *er
 	}
 	if (asprintf(&j->folder, "%s%s", given ? given : cli->state, given ? "" : "/sandbox") < 0) {
 		j->folder = NULL;
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	}
 	j->options.sandboxes = j->folder;
 	size_t n = 0;
@@ -310,7 +310,7 @@ struct drill_job *drill_job_new(struct cli *cli, const struct config_section *se
 		return NULL;
 	AUTO(drill_job) j = calloc(1, sizeof *j);
 	if (!j) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	j->section = section;

@@ -38,7 +38,7 @@ static int take_entry(void *arg, const struct ledger_line *line, struct err *err
 	const char *verdict = json_string_value(json_object_get(j, "verdict"));
 	struct listed_drill *one = id ? find_or_add(l, id, line->key_name) : NULL;
 	if (!one)
-		return j ? err_set(err, ERR_NOMEM, "out of memory") : (int)err->code;
+		return j ? err_no_memory(err) : (int)err->code;
 	if (strcmp(line->kind, "drill-planned") == 0)
 		one->due_s = (int64_t)json_integer_value(json_object_get(j, "due"));
 	if (strcmp(line->kind, "drill-started") == 0)
@@ -69,7 +69,7 @@ struct drill_listing *drill_listing_new(struct cli *cli, uint64_t since_s, struc
 	const struct ledger_show_options o = { .since_s = since_s };
 	AUTO(drill_listing) l = calloc(1, sizeof *l);
 	if (!l) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	if (ledger_show(cli->vault, &o, take_entry, l, err) != 0)

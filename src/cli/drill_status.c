@@ -69,7 +69,7 @@ struct drill_status *drill_status_new(struct cli *cli, struct err *err)
 	if (s)
 		s->all = calloc(cli->config->n + 1, sizeof *s->all);
 	if (!s || !s->all) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	s->now_s = (int64_t)time(NULL);

@@ -160,7 +160,7 @@ static int carry_out(struct duty_run *r, struct err *err)
 	stores_free(chooser.there);
 	r->report.results = calloc(r->plan->n + 1, sizeof *r->report.results);
 	if (!r->report.results)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	if (backup_job_run(r->cli, &r->report, &how, err) != 0)
 		return err->code;
 	backup_report_explain(&r->report);

@@ -102,7 +102,7 @@ static struct duty_drill_done *add(struct duty_run *r, const struct config_secti
 {
 	struct duty_drill_done *grown = reallocarray(r->drills, r->n_drills + 1, sizeof *grown);
 	if (!grown) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	r->drills = grown;

@@ -117,7 +117,7 @@ static struct grant_store *places(const struct stores *list, struct err *err)
 		memcpy(all[i].store, list->entries[i].info.store, sizeof all[i].store);
 	}
 	if (!all)
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 	return all;
 }
 

@@ -28,14 +28,14 @@ static int add(struct known *k, const char *name, struct err *err)
 		size_t cap = k->cap * 2 + 16;
 		char **grown = reallocarray(k->names, cap, sizeof *grown);
 		if (!grown)
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 		k->names = grown;
 		k->cap = cap;
 	}
 	k->names[k->n] = strdup(name);
 	k->names[k->n + 1] = NULL;
 	if (!k->names[k->n])
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	k->n++;
 	return 0;
 }
@@ -65,7 +65,7 @@ struct known *known_names(struct cli *cli, struct err *err)
 {
 	AUTO(known) k = calloc(1, sizeof *k);
 	if (!k) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	for (size_t i = 0; i < cli->config->n; i++) {

@@ -61,7 +61,7 @@ struct logger *logger_open(const char *to, const char *journal, const char *run_
 {
 	struct logger *l = calloc(1, sizeof *l);
 	if (!l) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	l->journal = to && strcmp(to, "journal") == 0;

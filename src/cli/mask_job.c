@@ -83,7 +83,7 @@ static int report_json(const struct telling *t, const struct restore_result *r, 
 	                           "bytes_fetched", (json_int_t)r->bytes_fetched, "duration_ms",
 	                           (json_int_t)r->duration_ms, "degraded", r->warning.code != ERR_NONE);
 	if (!j || !counts || !cost || json_object_update(j, counts) != 0 || json_object_update(j, cost) != 0)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	return output_json(json_incref(j), err);
 }
 

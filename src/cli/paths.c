@@ -13,7 +13,7 @@ static char *format(struct err *err, const char *a, const char *b, const char *c
 	char *out;
 	if (asprintf(&out, "%s%s%s", a, b, c) >= 0)
 		return out;
-	err_set(err, ERR_NOMEM, "out of memory");
+	err_no_memory(err);
 	return NULL;
 }
 

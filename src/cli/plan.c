@@ -47,7 +47,7 @@ static int add_store(struct maker *m, const struct config_section *section, cons
 		return 0;
 	struct backup_store *grown = reallocarray(p->stores, p->n + 1, sizeof *grown);
 	if (!grown)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	p->stores = grown;
 	config_backup_store(m->cli->config, section, name, path, &grown[p->n++]);
 	p->groups[p->n_groups - 1].n++;
@@ -106,7 +106,7 @@ static int add_section(struct maker *m, const struct config_section *section, st
 	struct plan *p = m->plan;
 	struct plan_group *grown = reallocarray(p->groups, p->n_groups + 1, sizeof *grown);
 	if (!grown)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	p->groups = grown;
 	struct plan_group *g = &grown[p->n_groups++];
 	*g = (struct plan_group){ .section = section, .first = p->n };
@@ -154,7 +154,7 @@ struct plan *plan_make(struct cli *cli, struct err *err)
 	AUTO(plan) p = calloc(1, sizeof *p);
 	bool *used = calloc(cli->options.n_operands + 1, sizeof *used);
 	struct maker m = { cli, p, used };
-	int rc = p && used ? fill(&m, err) : err_set(err, ERR_NOMEM, "out of memory");
+	int rc = p && used ? fill(&m, err) : err_no_memory(err);
 	free(used);
 	return rc == 0 ? TAKE(p) : NULL;
 }
@@ -183,7 +183,7 @@ static int remember(const struct plan_group *g, struct cli *cli, bool accept, st
 	struct fleet all = { .n = f->n + f->n_vanished };
 	all.members = calloc(all.n + 1, sizeof *all.members);
 	if (!all.members)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	memcpy(all.members, f->members, f->n * sizeof *f->members);
 	for (size_t i = 0; i < f->n_vanished; i++)
 		all.members[f->n + i].name = f->vanished[i];

@@ -165,7 +165,7 @@ static int restore_window(struct run *r, const struct restore_job *jobs, size_t 
 	unsigned at_once = vault_at_once(r->cli->vault);
 	struct window *w = calloc(1, sizeof *w);
 	if (!w)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	w->run = r;
 	w->jobs = jobs;
 	w->n = n;

@@ -56,7 +56,7 @@ static int set_to(struct restore_job *job, const char *folder, const char *below
 	if (asprintf(&job->to, "%s%s%s", folder, below ? "/" : "", below ? below : "") >= 0)
 		return 0;
 	job->to = NULL;
-	return err_set(err, ERR_NOMEM, "out of memory");
+	return err_no_memory(err);
 }
 
 /* Without --to: back to where the configuration says that the store lives. */
@@ -85,7 +85,7 @@ static int look_at_file(void *arg, const struct snapshot_file *file, struct err 
 	if (!first)
 		return 0;
 	job->first_file = strdup(file->entry.path);
-	return job->first_file ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	return job->first_file ? 0 : err_no_memory(err);
 }
 
 static bool clashes(const struct restore_jobs *list, const struct restore_job *job)
@@ -196,7 +196,7 @@ static int make_jobs(struct cli *cli, struct restore_jobs *list, const char *sna
 {
 	list->jobs = calloc(list->stores->n + 1, sizeof *list->jobs);
 	if (!list->jobs)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	for (size_t i = 0; i < list->stores->n; i++) {
 		struct restore_job *job = &list->jobs[list->n++];
 		struct backup_store settings;
@@ -219,7 +219,7 @@ struct restore_jobs *restore_jobs_new(struct cli *cli, const char *operand, cons
 		return NULL;
 	AUTO(restore_jobs) list = calloc(1, sizeof *list);
 	if (!list) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	char *pattern = spec.store;

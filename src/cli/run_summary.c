@@ -36,7 +36,7 @@ struct run_summary *run_summary_new(struct err *err)
 {
 	struct run_summary *s = calloc(1, sizeof *s);
 	if (!s)
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 	return s;
 }
 
@@ -44,7 +44,7 @@ int run_summary_add(struct run_summary *s, const struct run_line *line, struct e
 {
 	struct run_line *grown = reallocarray(s->lines, s->n + 1, sizeof *grown);
 	if (!grown)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	s->lines = grown;
 	grown[s->n] = (struct run_line){
 		.kind = line->kind,
@@ -56,7 +56,7 @@ int run_summary_add(struct run_summary *s, const struct run_line *line, struct e
 	};
 	const struct run_line *l = &grown[s->n++];
 	bool whole = l->object && l->fact && l->more && l->next && (l->group || !line->group);
-	return whole ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	return whole ? 0 : err_no_memory(err);
 }
 
 bool run_summary_has(const struct run_summary *s, const char *fact)

@@ -34,14 +34,14 @@ static int add(void *arg, const struct store_info *info, struct err *err)
 	struct stores *list = arg;
 	struct store_entry *grown = reallocarray(list->entries, list->n + 1, sizeof *grown);
 	if (!grown)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	list->entries = grown;
 	struct store_entry *e = &grown[list->n++];
 	*e = (struct store_entry){ .info = *info };
 	e->info.name = info->name ? strdup(info->name) : NULL;
 	e->info.writer_name = info->writer_name ? strdup(info->writer_name) : NULL;
 	if ((info->name && !e->info.name) || (info->writer_name && !e->info.writer_name))
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	return 0;
 }
 
@@ -90,7 +90,7 @@ static struct stores *load_once(struct cli *cli, struct err *err)
 	AUTO(known) known = known_names(cli, err);
 	AUTO(stores) list = calloc(1, sizeof *list);
 	if (known && !list)
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 	if (!known || !list || vault_stores(cli->vault, known_list(known), add, list, err) != 0)
 		return NULL;
 	label(list);

@@ -21,7 +21,7 @@ struct table *table_new(const char *align, struct err *err)
 {
 	struct table *t = calloc(1, sizeof *t);
 	if (!t) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	t->align = align;
@@ -46,7 +46,7 @@ static int grow(struct table *t, struct err *err)
 	size_t cap = t->cap ? t->cap * 2 : 16;
 	char **cells = reallocarray(t->cells, cap * t->columns, sizeof *cells);
 	if (!cells)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	t->cells = cells;
 	t->cap = cap;
 	return 0;
@@ -63,7 +63,7 @@ int table_row(struct table *t, const char *const *cells, struct err *err)
 		char safe[CELL_MAX];
 		row[i] = strdup(text_escape(safe, sizeof safe, cells[i]));
 		if (!row[i])
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 		size_t width = text_columns(row[i]);
 		if (width > t->width[i])
 			t->width[i] = width;

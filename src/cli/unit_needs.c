@@ -41,11 +41,11 @@ static int add_writable(struct unit_needs *n, const char *path, size_t len, stru
 			return 0;
 	char **grown = reallocarray(n->writable, n->n_writable + 1, sizeof *grown);
 	if (!grown)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	n->writable = grown;
 	char *copy = grown[n->n_writable] = strndup(path, len);
 	if (!copy)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	n->n_writable++;
 	note_tmp(n, copy);
 	struct stat st;
@@ -154,7 +154,7 @@ struct unit_needs *unit_needs_of(const struct cli *cli, struct err *err)
 {
 	AUTO(unit_needs) n = calloc(1, sizeof *n);
 	if (!n) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	return gather(n, cli, err) == 0 ? TAKE(n) : NULL;

@@ -48,7 +48,7 @@ static int find_home(struct units *u, struct err *err)
 {
 	const struct passwd *user = getpwuid(geteuid());
 	u->home = strdup(user && user->pw_dir ? user->pw_dir : "/root");
-	return u->home ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	return u->home ? 0 : err_no_memory(err);
 }
 
 static int look_around(struct units *u, const struct cli *cli, struct err *err)
@@ -71,7 +71,7 @@ struct units *units_new(const struct cli *cli, const struct units_options *optio
 {
 	AUTO(units) u = calloc(1, sizeof *u);
 	if (!u) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	u->options = *options;
@@ -122,7 +122,7 @@ static int put_variable(const char *name, const char *value, struct buf *out, st
 {
 	char *pair = NULL;
 	if (asprintf(&pair, "%s=%s", name, value) < 0)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	int rc = buf_printf(out, err, "Environment=");
 	if (rc == 0)
 		rc = units_word(out, pair, false, err);
@@ -301,7 +301,7 @@ int units_crontab(const struct units *u, struct buf *out, struct err *err)
 	const char *command = buf_text(run, err);
 	char *line = NULL;
 	if (!command || asprintf(&line, "root %s", command) < 0)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	int rc = buf_printf(out, err, "%s --cron; repeating that replaces this file.\n"
 	                    "# mails only on trouble; what was missed is caught up after a start\n"
 	                    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n",

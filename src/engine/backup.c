@@ -199,7 +199,7 @@ static int end_store(struct session *s, struct err *err)
 	    session_end_files(s, err) != 0)
 		return err->code;
 	if (facts.json && !(s->next->facts = strdup(facts.json)))
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	s->next->last_read_s = s->now_s;
 	return s->packer ? packer_finish(s->packer, err) : 0;
 }
@@ -212,7 +212,7 @@ static int repeat_snapshot(struct session *s, struct err *err)
 	memcpy(n->stamp, b->stamp, sizeof n->stamp);
 	n->last_read_s = b->last_read_s;
 	if (b->facts && !(n->facts = strdup(b->facts)))
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	for (uint32_t i = 0; i < b->n_files; i++)
 		if (!state_add_file(n, &b->files[i], err))
 			return err->code;
@@ -306,7 +306,7 @@ static int try_backup(struct crew *c, const struct backup_store *spec, const str
 {
 	struct session *s = calloc(1, sizeof *s);
 	if (!s)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	*s = (struct session){ .vault = c->vault, .spec = spec, .options = c->options,
 	                       .result = result, .workers = how->workers, .doomed = c->doomed,
 	                       .record = c->record, .reading = &c->reading, .lock_fd = -1,
@@ -417,7 +417,7 @@ int backup_run(struct vault *v, const struct backup_store *stores, size_t n,
 	AUTO(run_record) record = options->dry_run ? NULL : run_record_new(v, n, err);
 	size_t *order = doomed && (record || options->dry_run) ? calloc(n + 1, sizeof *order) : NULL;
 	if (!order)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	struct crew c = { .vault = v, .stores = stores, .options = options, .results = results,
 	                  .doomed = doomed, .record = record };
 	sem_init(&c.reading, 0, READING_AT_ONCE);

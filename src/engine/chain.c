@@ -36,7 +36,7 @@ static int count_new(struct snapshot_info *info, const struct heads_entry *befor
 	size_t n = before->head.n_packs;
 	struct head_pack *known = malloc((n + 1) * sizeof *known);
 	if (!known)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	if (n > 0) {
 		memcpy(known, before->head.packs, n * sizeof *known);
 		qsort(known, n, sizeof *known, by_id);

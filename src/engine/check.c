@@ -67,7 +67,7 @@ static int grow(void **list, size_t n, size_t *cap, size_t size, struct err *err
 	size_t more = *cap ? *cap * 2 : 64;
 	void *bigger = realloc(*list, more * size);
 	if (!bigger)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	*list = bigger;
 	*cap = more;
 	return 0;

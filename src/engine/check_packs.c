@@ -75,7 +75,7 @@ int check_packs_add(struct check_packs *p, const struct head *head, struct err *
 {
 	struct check_pack *list = realloc(p->list, (p->n + head->n_packs + 1) * sizeof *list);
 	if (!list)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	p->list = list;
 	size_t known = p->n;
 	int rc = add_all(p, head, err);
@@ -351,7 +351,7 @@ static void *reader(void *arg)
 	uint8_t *memory = mmap(NULL, PACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 	                       -1, 0);
 	if (memory == MAP_FAILED)
-		rc = err_set(&err, ERR_NOMEM, "out of memory");
+		rc = err_no_memory(&err);
 	else {
 		rc = read_packs(r, memory, &err);
 		munmap(memory, PACK_BYTES);

@@ -82,7 +82,7 @@ static int add_charter(struct vault_check *k, uint64_t n, struct err *err)
 		size_t cap = k->cap_charters ? k->cap_charters * 2 : 16;
 		uint64_t *list = realloc(k->charters, cap * sizeof *list);
 		if (!list)
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 		k->charters = list;
 		k->cap_charters = cap;
 	}
@@ -105,7 +105,7 @@ static int add_place(struct vault_check *k, const struct place *p, struct err *e
 		size_t cap = k->cap_places ? k->cap_places * 2 : 64;
 		struct place *list = realloc(k->places, cap * sizeof *list);
 		if (!list)
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 		k->places = list;
 		k->cap_places = cap;
 	}

@@ -138,7 +138,7 @@ static int fill_packs(struct head *h, const struct state *next, struct err *err)
 {
 	h->packs = calloc(next->n_packs + 1u, sizeof *h->packs);
 	if (!h->packs)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	for (uint32_t i = 0; i < next->n_packs; i++) {
 		memcpy(h->packs[i].id, next->packs[i].id, 32);
 		h->packs[i].size = next->packs[i].size;

@@ -94,7 +94,7 @@ static int crew_begin(struct crew *w, const struct store_info *const *stores, st
 	w->jobs = calloc(w->n + 1, sizeof *w->jobs);
 	w->marks = calloc(w->n + 1, sizeof *w->marks);
 	if (!w->jobs || !w->marks)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	for (size_t i = 0; i < w->n; i++)
 		w->jobs[i] = (struct store_job){ stores[i], .marks = marks_of(w, stores[i]->writer) };
 	return 0;
@@ -234,7 +234,7 @@ struct copy *copy_open(struct vault *from, const char *url, const struct backend
 {
 	struct copy *copy = calloc(1, sizeof *copy);
 	if (!copy) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	copy->all = (struct copying_common){ .from = from, .url = url, .options = options };

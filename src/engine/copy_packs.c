@@ -33,7 +33,7 @@ static int memory_grow(struct copying *c, struct copy_memory *m, size_t wanted, 
 		void *mapped = mmap(NULL, PACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		                    -1, 0);
 		if (mapped == MAP_FAILED)
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 		m->bytes = mapped;
 	}
 	if (wanted <= m->held)
@@ -143,7 +143,7 @@ static int run(struct copy_work *w, size_t missing, struct err *err)
 	struct copying *c = w->c;
 	struct head_pack *list = calloc(w->n, sizeof *list);
 	if (!list)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	for (size_t i = 0; i < w->n; i++)
 		list[i] = w->packs[i].pack;
 	w->fetch = fetch_new(c->all->from, NULL, w->store->writer, w->store->store, list, (uint32_t)w->n,

@@ -45,7 +45,7 @@ static int collect_packs(struct store_copy *s, struct err *err)
 {
 	s->packs = calloc(s->here->n + 1, sizeof *s->packs);
 	if (!s->packs)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	for (size_t i = 0; i < s->here->n; i++) {
 		const struct object_entry *o = &s->here->list[i];
 		struct copy_pack *p = &s->packs[s->n_packs];

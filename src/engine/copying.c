@@ -202,7 +202,7 @@ int copying_compare(struct copying *c, const char *name, struct err *err)
 	size_t here_len = 0, there_len = 0;
 	uint8_t *here = malloc(2 * COMPARED), *there = here + COMPARED;
 	int rc = here ? storage_get(vault_storage(c->all->from), name, 0, here, COMPARED, &here_len, err)
-	              : err_set(err, ERR_NOMEM, "out of memory");
+	              : err_no_memory(err);
 	if (rc != 0)
 		rc = copying_problem(c, err);
 	else if ((rc = storage_get(c->all->to, name, 0, there, COMPARED, &there_len, err)) == 0 &&

@@ -151,7 +151,7 @@ int snapshot_diff(struct vault *v, const struct store_info *store, uint64_t olde
 	if (!new || compare_keys(old, new, &d.same_key, err) != 0)
 		return err->code;
 	if (!(d.files = calloc(old->files + 1, sizeof *d.files)))
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	int rc = run(&d, old, new, err);
 	free(d.files);
 	if (rc == 0)

@@ -180,7 +180,7 @@ static int take_result(struct drilling *d, const struct buf *report, const struc
 	r->verdict = (enum drill_verdict)d->report.verdict;
 	r->report = strndup((const char *)report->bytes, report->len);
 	r->detail = strndup((const char *)detail->bytes, detail->len);
-	return r->report && r->detail ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	return r->report && r->detail ? 0 : err_no_memory(err);
 }
 
 static int finish(struct drilling *d, struct err *err)

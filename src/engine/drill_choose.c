@@ -62,7 +62,7 @@ static int add(struct drawing *d, const struct drill_candidate *c, struct err *e
 {
 	struct drill_candidate *grown = reallocarray(d->out->all, d->out->n + 1, sizeof *grown);
 	if (!grown)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	d->out->all = grown;
 	grown[d->out->n++] = *c;
 	return 0;
@@ -194,7 +194,7 @@ int drill_choose(struct vault *v, const struct drill_options *o, struct drill_ch
 	struct drawing d = { .v = v, .o = o, .out = out };
 	d.sorted = calloc(o->n_stores, sizeof *d.sorted);
 	d.newest = calloc(o->n_stores, sizeof *d.newest);
-	int rc = d.sorted && d.newest ? gather(&d, err) : err_set(err, ERR_NOMEM, "out of memory");
+	int rc = d.sorted && d.newest ? gather(&d, err) : err_no_memory(err);
 	if (rc == 0)
 		draw(&d);
 	else

@@ -141,7 +141,7 @@ static int run_check(struct inside *in, char **argv, struct err *err)
 	AUTO(buf) said = buf_new(TRIAL_OUTPUT_MAX, err);
 	if (!env || !said) {
 		free(env);
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	}
 	const struct trial_program p = { .argv = (const char *const *)argv, .set_env = env,
 	                                 .timeout_ms = in->request->trial.timeout_ms };

@@ -50,7 +50,7 @@ static int add_one(struct report *r, const json_t *j, struct err *err)
 {
 	struct report_finding *grown = reallocarray(r->findings.items, r->findings.n + 1, sizeof *grown);
 	if (!grown)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	r->findings.items = grown;
 	struct report_finding *f = &grown[r->findings.n++];
 	*f = (struct report_finding){ .opened_s = json_count(j, "opened"), .due_s = json_count(j, "due"),

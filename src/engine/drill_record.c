@@ -83,7 +83,7 @@ static int seek_one(void *arg, const struct ledger_line *line, struct err *err)
 		return 0;
 	char *copy = strndup(line->json, line->json_len);
 	if (!copy)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	free(s->json);
 	s->json = copy;
 	s->json_len = line->json_len;
@@ -121,7 +121,7 @@ static int count_attempts(struct drilling *d, struct err *err)
 {
 	uint8_t (*ids)[16] = calloc(ATTEMPTS_MAX, sizeof *ids);
 	if (!ids)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	for (uint64_t i = 0; i < ATTEMPTS_MAX; i++)
 		drill_id(d, i + 1, ids[i]);
 	struct seeking s = { .ids = (const uint8_t(*)[16])ids, .n = ATTEMPTS_MAX,
@@ -404,5 +404,5 @@ int drilling_end_recorded(struct drilling *d, struct err *err)
 	if (asprintf(&r->evidence, "%s/%s", dir, r->id) >= 0)
 		return 0;
 	r->evidence = NULL;
-	return err_set(err, ERR_NOMEM, "out of memory");
+	return err_no_memory(err);
 }

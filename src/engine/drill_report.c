@@ -12,7 +12,7 @@
 
 static int out_of_memory(struct err *err)
 {
-	return err_set(err, ERR_NOMEM, "out of memory");
+	return err_no_memory(err);
 }
 
 char *drill_text(const char *text)

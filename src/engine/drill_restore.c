@@ -64,7 +64,7 @@ static int set_file(struct drilling *d, struct err *err)
 		         : (int)err->code;
 	const char *slash = strrchr(f.path, '/');
 	d->file = strdup(slash ? slash + 1 : f.path);
-	return d->file ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	return d->file ? 0 : err_no_memory(err);
 }
 
 static int read_facts(struct drilling *d, struct err *err)

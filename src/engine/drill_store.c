@@ -152,7 +152,7 @@ static int take_documents(struct vault *v, const struct finding_drill *f, struct
 		return err_wrap(err, "drill %s", f->found);
 	r->report = strndup((const char *)text->bytes, text->len);
 	r->detail = opened ? strndup((const char *)detail->bytes, detail->len) : NULL;
-	return r->report && (r->detail || !opened) ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	return r->report && (r->detail || !opened) ? 0 : err_no_memory(err);
 }
 
 static struct evidence_folder *get_folder(struct vault *v, const struct finding_drill *f, struct err *err)

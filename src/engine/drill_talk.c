@@ -14,7 +14,7 @@ static const char what_request[] = "the drill's request", what_reply[] = "the sa
 
 static int out_of_memory(struct err *err)
 {
-	return err_set(err, ERR_NOMEM, "out of memory");
+	return err_no_memory(err);
 }
 
 /* Absent texts are left out. Returns false when out of memory. */

@@ -54,7 +54,7 @@ static int make_request(const struct drilling *d, struct buf *out, struct err *e
 	snprintf(scratch, sizeof scratch, "%s/scratch", sandbox_inside(d->box));
 	struct drill_query *queries = calloc(count_queries(d) + 1, sizeof *queries);
 	if (!queries)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	for (size_t i = 0; i < s->n_assertions; i++)
 		queries[i] = (struct drill_query){ s->assertions[i].database, s->assertions[i].sql };
 	if (asks_rpo(d))
@@ -253,7 +253,7 @@ int drilling_trial(struct drilling *d, struct err *err)
 	struct reply r = { .d = d };
 	r.answered = calloc(count_queries(d) + 1, sizeof *r.answered);
 	if (!r.answered)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	int rc = drilling_phase(d, NULL, err);
 	d->phase = "checks";
 	d->phase_ms = clock_ms();

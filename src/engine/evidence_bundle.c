@@ -51,11 +51,11 @@ static int add_name(struct names *l, const char *name, struct err *err)
 {
 	char **grown = l->n < FILES_MAX ? reallocarray(l->all, l->n + 1, sizeof *grown) : NULL;
 	if (!grown)
-		return l->n < FILES_MAX ? err_set(err, ERR_NOMEM, "out of memory")
+		return l->n < FILES_MAX ? err_no_memory(err)
 		                        : err_set(err, ERR_LIMIT, "evidence: too many files");
 	l->all = grown;
 	grown[l->n] = strdup(name);
-	return grown[l->n++] ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	return grown[l->n++] ? 0 : err_no_memory(err);
 }
 
 static int walk(struct names *l, const char *top, const char *below, int depth, struct err *err);

@@ -56,7 +56,7 @@ struct evidence_folder *evidence_folder_new(struct err *err)
 {
 	struct evidence_folder *f = calloc(1, sizeof *f);
 	if (!f)
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 	return f;
 }
 

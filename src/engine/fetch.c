@@ -77,7 +77,7 @@ struct fetch *fetch_new(const struct vault *v, struct keyring *keys, const uint8
 {
 	struct fetch *f = calloc(1, sizeof *f);
 	if (!f) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	f->vault = v;
@@ -92,7 +92,7 @@ struct fetch *fetch_new(const struct vault *v, struct keyring *keys, const uint8
 	if (make_parts(f, err))
 		return f;
 	fetch_free(f);
-	err_set(err, ERR_NOMEM, "out of memory");
+	err_no_memory(err);
 	return NULL;
 }
 
@@ -123,7 +123,7 @@ struct fetch_worker *fetch_worker_new(struct err *err)
 	}
 	if (w && w->decompress && w->sealed && w->scratch)
 		return TAKE(w);
-	err_set(err, ERR_NOMEM, "out of memory");
+	err_no_memory(err);
 	return NULL;
 }
 

@@ -52,7 +52,7 @@ static int match(const char *pattern, glob_t *found, struct err *err)
 	case GLOB_NOMATCH:
 		return 0;
 	case GLOB_NOSPACE:
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	default:
 		errno = unreadable.sys ? unreadable.sys : EIO;
 		return err_sys(err, "%s", unreadable.path);
@@ -194,7 +194,7 @@ static int name_member(struct fleet_member *m, const char *template, struct err 
 		return err_hint(err, "rename the file, or leave it out of the pattern");
 	}
 	m->name = strdup(name);
-	return m->name ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	return m->name ? 0 : err_no_memory(err);
 }
 
 static int add_member(struct fleet *f, const char *path, const char *template, struct err *err)
@@ -202,7 +202,7 @@ static int add_member(struct fleet *f, const char *path, const char *template, s
 	struct fleet_member *m = &f->members[f->n++];
 	m->path = strdup(path);
 	if (!m->path)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	return name_member(m, template, err);
 }
 
@@ -230,7 +230,7 @@ static int add_matches(struct fleet *f, const glob_t *found, const char *pattern
 {
 	f->members = calloc(found->gl_pathc + 1, sizeof *f->members);
 	if (!f->members)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	for (size_t i = 0; i < found->gl_pathc; i++)
 		if (is_member(found->gl_pathv[i]) &&
 		    add_member(f, found->gl_pathv[i], template, err) != 0)
@@ -264,7 +264,7 @@ static int note_vanished(struct fleet *f, const json_t *names, struct err *err)
 {
 	f->vanished = calloc(json_array_size(names) + 1, sizeof *f->vanished);
 	if (!f->vanished)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	for (size_t i = 0; i < json_array_size(names); i++) {
 		const char *name = json_string_value(json_array_get(names, i));
 		if (!name)
@@ -273,7 +273,7 @@ static int note_vanished(struct fleet *f, const json_t *names, struct err *err)
 			continue;
 		f->vanished[f->n_vanished] = strdup(name);
 		if (!f->vanished[f->n_vanished++])
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 	}
 	return 0;
 }
@@ -313,7 +313,7 @@ struct fleet *fleet_expand(struct vault *v, const char *section, const char *pat
 {
 	AUTO(fleet) f = calloc(1, sizeof *f);
 	if (!f) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	glob_t found = { 0 };
@@ -347,7 +347,7 @@ static int encode_record(const struct fleet *f, struct buf *out, struct err *err
 	json_t *names = json_object_get(record, "names");
 	for (size_t i = 0; i < f->n; i++)
 		if (json_array_append_new(names, json_string(f->members[i].name)) != 0)
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 	return json_encode(record, out, err);
 }
 

@@ -22,7 +22,7 @@ struct fold *fold_new(struct err *err)
 {
 	struct fold *f = calloc(1, sizeof *f);
 	if (!f) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	pthread_mutex_init(&f->lock, NULL);

@@ -26,7 +26,7 @@ struct framer *framer_new(struct packer *p, int level, unsigned check_every, str
 		f->compressed = malloc(COMPRESSED_MAX);
 	}
 	if (!f || !f->compress || !f->compressed) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	f->packer = p;
@@ -57,7 +57,7 @@ static int make_checker(struct framer *f, struct err *err)
 	f->scratch = malloc(COMPRESSED_MAX + SEAL_OVERHEAD_BYTES);
 	f->again = malloc(PACK_FRAME_PLAIN_MAX);
 	return f->decompress && f->scratch && f->again ? 0
-	     : err_set(err, ERR_NOMEM, "out of memory");
+	     : err_no_memory(err);
 }
 
 static int compare(struct framer *f, const struct packer_slot *s, const struct packer_frame *frame,

@@ -31,7 +31,7 @@ struct frames *frames_new(struct fetch *fetch, uint32_t n, struct err *err)
 		f->cells = calloc(n, sizeof *f->cells);
 	if (!f || !f->cells) {
 		free(f);
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	f->fetch = fetch;
@@ -75,7 +75,7 @@ static int decode(struct frames *f, struct cell *c, struct fetch_worker *w, stru
 	uint8_t *plain = c->entry.plain ? c->entry.plain : malloc(PACK_FRAME_PLAIN_MAX);
 	uint32_t len = 0;
 	int rc = plain ? fetch_frame(f->fetch, c->pack, c->frame, plain, &len, w, err)
-	               : err_set(err, ERR_NOMEM, "out of memory");
+	               : err_no_memory(err);
 	pthread_mutex_lock(&f->lock);
 	c->entry = (struct frames_entry){ plain, len };
 	c->state = rc == 0 ? READY : EMPTY;

@@ -29,7 +29,7 @@ struct keyring *keyring_new(const struct vault *v, const uint8_t writer[16],
 		k->sk = secret_new(32, err);
 	if (!k || !k->sk) {
 		free(k);
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	k->vault = v;

@@ -30,7 +30,7 @@ static int add(struct adopted *a, const struct entry_item *item, struct err *err
 		size_t cap = a->cap ? a->cap * 2 : 64;
 		struct entry_item *grown = reallocarray(a->items, cap, sizeof *grown);
 		if (!grown)
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 		a->items = grown;
 		a->cap = cap;
 	}
@@ -126,7 +126,7 @@ struct adopted *ledger_adopt(struct vault *v, const struct ledger *l, const stru
 	AUTO(adopted) a = calloc(1, sizeof *a);
 	AUTO(ledger_facts) facts = a ? ledger_facts_new(err) : NULL;
 	if (!facts) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	struct search s = { v, a, facts, own, n_own };

@@ -35,7 +35,7 @@ static int cosign(struct buf *checkpoint, const struct ledger_witness *who, cons
 	note_witness_key(out->witness, &w);
 	out->checkpoint = malloc(checkpoint->len);
 	if (!out->checkpoint)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	memcpy(out->checkpoint, checkpoint->bytes, checkpoint->len);
 	out->len = checkpoint->len;
 	return 0;

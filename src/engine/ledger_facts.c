@@ -15,7 +15,7 @@ struct ledger_facts *ledger_facts_new(struct err *err)
 {
 	struct ledger_facts *f = calloc(1, sizeof *f);
 	if (!f) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	pthread_mutex_init(&f->lock, NULL);
@@ -53,7 +53,7 @@ static void *copy_list(const void *list, size_t n, size_t size, struct err *err)
 {
 	void *copy = calloc(n + 1, size);
 	if (!copy)
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 	else if (n)
 		memcpy(copy, list, n * size);
 	return copy;
@@ -181,7 +181,7 @@ static int add(struct ledger_facts *f, const struct vault *v, const uint8_t key[
 	        : e->kind < ENTRY_DRILL_PLANNED || add_drill(f, key, e);
 	pthread_mutex_unlock(&f->lock);
 	free(items);
-	return ok ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	return ok ? 0 : err_no_memory(err);
 }
 
 /* Most entries say nothing that could be held against anything: those need not be decoded. A run that
@@ -207,7 +207,7 @@ static int add_peeked(struct ledger_facts *f, const uint8_t key[16], const struc
 	pthread_mutex_lock(&f->lock);
 	bool ok = add_items(f, key, items, n);
 	pthread_mutex_unlock(&f->lock);
-	return ok ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	return ok ? 0 : err_no_memory(err);
 }
 
 int ledger_facts_add(struct ledger_facts *f, const struct vault *v, const uint8_t key[16],

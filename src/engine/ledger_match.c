@@ -61,7 +61,7 @@ static int add_stored(struct matching *m, const uint8_t store[16], uint64_t seq,
 		size_t cap = m->cap_stored ? m->cap_stored * 2 : 256;
 		struct stored *list = reallocarray(m->stored, cap, sizeof *list);
 		if (!list)
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 		m->stored = list;
 		m->cap_stored = cap;
 	}
@@ -76,7 +76,7 @@ static int add_report(struct matching *m, const char *name, struct err *err)
 {
 	char (*list)[NAMES_MAX] = reallocarray(m->reports, m->n_reports + 1, sizeof *list);
 	if (!list)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	m->reports = list;
 	snprintf(list[m->n_reports++], NAMES_MAX, "%s", name);
 	return 0;

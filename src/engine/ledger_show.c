@@ -199,7 +199,7 @@ int ledger_prove(struct vault *v, const uint8_t key[16], uint64_t index, char **
 		return err->code;
 	char *copy = malloc(out->len + 1);
 	if (!copy)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	memcpy(copy, out->bytes, out->len);
 	copy[out->len] = '\0';
 	*proof = copy;

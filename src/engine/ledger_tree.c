@@ -43,7 +43,7 @@ static struct ledger_tree *tree_new(const struct vault *v, const uint8_t key[16]
 		ok = t->nodes[level] != NULL;
 	}
 	if (!ok || !(t->have = buf_new(TILES_HASHES_BYTES, err))) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	memcpy(t->key, key, sizeof t->key);

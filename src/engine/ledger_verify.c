@@ -337,7 +337,7 @@ int ledger_verify(struct vault *v, const struct ledger_verify_options *options,
 	*result = (struct ledger_verify_result){ 0 };
 	if (!facts || !y.logs) {
 		free(y.logs);
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	}
 	for (; y.n < c->n_keys; y.n++)
 		y.logs[y.n].key = &c->keys[y.n];

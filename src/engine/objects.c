@@ -13,14 +13,14 @@ static int add(void *arg, const struct backend_object *object, struct err *err)
 		size_t cap = o->cap ? o->cap * 2 : 64;
 		struct object_entry *grown = realloc(o->list, cap * sizeof *grown);
 		if (!grown)
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 		o->list = grown;
 		o->cap = cap;
 	}
 	struct object_entry *e = &o->list[o->n];
 	*e = (struct object_entry){ strdup(object->name), object->size_bytes };
 	if (!e->name)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	o->n++;
 	return 0;
 }
@@ -34,7 +34,7 @@ struct objects *objects_list(struct backend *b, const char *prefix, struct err *
 {
 	AUTO(objects) o = calloc(1, sizeof *o);
 	if (!o) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	if (storage_list(b, prefix, add, o, err) != 0)

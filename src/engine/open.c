@@ -66,7 +66,7 @@ static int read_through(struct open_snapshot *s, struct err *err)
 	if (rc != 0)
 		return rc;
 	s->facts = strdup(body_facts(r));
-	return s->facts ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	return s->facts ? 0 : err_no_memory(err);
 }
 
 struct open_snapshot *open_snapshot_new(const struct vault *v, const uint8_t writer[16],
@@ -74,7 +74,7 @@ struct open_snapshot *open_snapshot_new(const struct vault *v, const uint8_t wri
 {
 	AUTO(open_snapshot) s = calloc(1, sizeof *s);
 	if (!s) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	s->keys = keyring_new(v, writer, store, err);

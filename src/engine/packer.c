@@ -80,7 +80,7 @@ struct packer *packer_new(const struct packer_options *options, struct err *err)
 {
 	struct packer *p = calloc(1, sizeof *p);
 	if (!p) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	p->o = *options;

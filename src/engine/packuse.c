@@ -9,7 +9,7 @@ struct packuse *packuse_new(struct err *err)
 {
 	struct packuse *u = calloc(1, sizeof *u);
 	if (!u)
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 	return u;
 }
 
@@ -54,7 +54,7 @@ struct packuse_pack *packuse_add(struct packuse *u, uint32_t serial, struct err 
 		uint32_t cap = u->cap ? u->cap * 2 : 16;
 		struct packuse_pack *packs = realloc(u->packs, cap * sizeof *packs);
 		if (!packs) {
-			err_set(err, ERR_NOMEM, "out of memory");
+			err_no_memory(err);
 			return NULL;
 		}
 		u->packs = packs;
@@ -92,7 +92,7 @@ static int grow(struct packuse_pack *p, uint32_t ordinal, struct err *err)
 		words = 2 * p->words;
 	uint64_t *used = realloc(p->used, words * sizeof *used);
 	if (!used)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	memset(used + p->words, 0, (words - p->words) * sizeof *used);
 	p->used = used;
 	p->words = words;

@@ -32,7 +32,7 @@ struct pieces *pieces_new(pieces_read *read, void *arg, struct err *err)
 {
 	struct pieces *p = calloc(1, sizeof *p);
 	if (!p) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	p->read = read;
@@ -60,7 +60,7 @@ static uint8_t *map_piece(struct err *err)
 	void *m = mmap(NULL, PIECES_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (m != MAP_FAILED)
 		return m;
-	err_set(err, ERR_NOMEM, "out of memory");
+	err_no_memory(err);
 	return NULL;
 }
 

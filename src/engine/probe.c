@@ -173,7 +173,7 @@ int probe_run(const char *url, const struct backend_options *storage, const char
               struct probe_result *result, struct err *err)
 {
 	if (crypto_start() != 0)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	*result = (struct probe_result){ .lock_configured = storage && storage->lock_s != 0 };
 	struct probing p = { .b = storage_open(url, storage, err), .result = result };
 	if (!p.b)

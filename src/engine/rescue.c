@@ -77,7 +77,7 @@ static int order_packs(struct rescue *r, struct vault *v, const struct store_inf
 	r->packs = calloc(n + 1, sizeof *r->packs);
 	struct fetch *probe = NULL;
 	if (!all || !order || !r->packs)
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 	else {
 		for (size_t i = 0; i < n; i++) {
 			memcpy(all[i].id, r->there->packs[i].id, 32);
@@ -128,7 +128,7 @@ static int add_file(struct rescue *r, const struct pack_file *f, struct err *err
 		r->files = files;
 	if (!files || !path) {
 		free(path);
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	}
 	files[r->n_files++] = (struct candidate){ .path = path, .number = f->number,
 	                                          .page_bytes = f->page_bytes,

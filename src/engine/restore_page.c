@@ -272,7 +272,7 @@ static int announce(struct job *j, struct err *err)
 	struct need *needs = calloc(packs + 1u, sizeof *needs);
 	uint32_t *order = calloc(packs + 1u, sizeof *order);
 	uint64_t *units = calloc(packs + 1u, sizeof *units);
-	int rc = needs && order && units ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	int rc = needs && order && units ? 0 : err_no_memory(err);
 	for (uint32_t i = 0; rc == 0 && i < z->n_extents; i++) {
 		const struct zone_extent *e = &z->extents[i];
 		if (e->pack == UINT32_MAX || is_kept(j, e->unit / per))
@@ -311,7 +311,7 @@ static int worker_begin(struct worker *w, struct job *j, struct err *err)
 	w->tools = fetch_worker_new(err);
 	w->tags = malloc((SUM_BLOCK_BYTES / j->file.unit_bytes + 1u) * (size_t)SUM_TAG_BYTES);
 	if (!w->tools || !w->tags)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	return 0;
 }
 
@@ -368,7 +368,7 @@ static int make_buffers(struct job *j, struct region *regions, unsigned n, struc
 	for (unsigned i = 0; i < n; i++) {
 		regions[i].data = aligned_alloc(4096, REGION);
 		if (!regions[i].data)
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 		regions[i].next = j->free;
 		j->free = &regions[i];
 	}

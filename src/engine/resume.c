@@ -65,7 +65,7 @@ static int arrays_add(struct arrays *a, uint32_t number, uint32_t unit_bytes, st
 	if ((a->n_files & (a->n_files - 1)) == 0) {
 		void *files = realloc(a->files, (a->n_files ? 2 * a->n_files : 1) * sizeof *a->files);
 		if (!files)
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 		a->files = files;
 	}
 	a->files[a->n_files].number = number;
@@ -109,7 +109,7 @@ static int replay_file(void *arg, const struct journal_file *f, struct err *err)
 	struct replay *r = arg;
 	char *path = strdup(f->path);
 	if (!path)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	struct state_file file = { .number = f->number, .path = path, .page_bytes = f->page_bytes,
 	                           .unit_bytes = f->unit_bytes };
 	bool ok = !r->journaled || state_add_file(r->journaled, &file, err);
@@ -121,7 +121,7 @@ static int take_pack(struct session *s, const struct journal_pack *p, struct err
 {
 	struct state_pack *list = realloc(s->stored, (s->n_stored + 1) * sizeof *list);
 	if (!list)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	s->stored = list;
 	/* live and zeros are counted by the scan */
 	list[s->n_stored] = (struct state_pack){ .serial = p->serial, .size = p->size,
@@ -232,7 +232,7 @@ static int copy_file(struct session *s, const struct state_file *f, const struct
 	AUTO(tagfile) to = tagfile_open(s->dir, generation, f->number, f->unit_bytes, err);
 	uint8_t *record = from && to ? malloc(from->record_bytes) : NULL;
 	if (!record)
-		return from && to ? err_set(err, ERR_NOMEM, "out of memory") : err->code;
+		return from && to ? err_no_memory(err) : err->code;
 	uint64_t units = pack_units(f->length, f->unit_bytes), blocks = pack_units(f->length,
 	                                                                           SUM_BLOCK_BYTES);
 	struct sum_fold sum;

@@ -57,7 +57,7 @@ struct run_record *run_record_new(struct vault *v, size_t n, struct err *err)
 	if (!r || !newest) {
 		free(r);
 		free(newest);
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	*r = (struct run_record){ .vault = v, .started_s = (uint64_t)time(NULL), .newest = newest, .n = n };
@@ -98,7 +98,7 @@ static void add(struct run_record *r, struct entry_item **list, size_t *n, size_
 			*list = grown;
 			*cap = wanted;
 		} else
-			err_set(&r->failed, ERR_NOMEM, "out of memory");
+			err_no_memory(&r->failed);
 	}
 	if (*n < *cap)
 		(*list)[(*n)++] = *item;
@@ -209,7 +209,7 @@ static int fill(struct run_record *r, struct ledger *l, struct entry *e,
 	e->n_items = r->n_items;
 	e->covers = calloc(r->n + 1, sizeof *e->covers);
 	if (!e->covers)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	for (e->n_covers = 0; e->n_covers < r->n; e->n_covers++)
 		memcpy(e->covers[e->n_covers], r->newest[e->n_covers].store, 16);
 	return ledger_put_items(l, e, err) == 0 ? ledger_put_stores(l, e, err) : err->code;

@@ -125,7 +125,7 @@ static int walk_back(struct vault *v, const uint8_t key[16], visit_run *visit, v
 	AUTO(buf) hashes = buf_new(TILES_HASHES_BYTES, err);
 	struct walk *w = bundle && hashes ? calloc(1, sizeof *w) : NULL;
 	if (!w)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	w->vault = v;
 	w->key = key;
 	w->visit = visit;

@@ -375,7 +375,7 @@ static int worker_begin(struct worker *w, struct pass *p, struct err *err)
 	w->gathered_tags = malloc(units * SUM_TAG_BYTES);
 	w->runs = malloc(units * sizeof *w->runs);
 	if (!w->block || !w->tags || !w->record || !w->gathered || !w->gathered_tags || !w->runs)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	return 0;
 }
 

@@ -313,7 +313,7 @@ static int remember_pack(struct session *s, const struct packer_done *done, stru
 {
 	struct state_pack *list = realloc(s->stored, (s->n_stored + 1) * sizeof *list);
 	if (!list)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	s->stored = list;
 	struct state_pack *p = &list[s->n_stored++];
 	*p = (struct state_pack){ .serial = done->serial, .size = done->size,
@@ -373,7 +373,7 @@ int session_plan_evacuation(struct session *s, struct err *err)
 		free(s->evacuate);
 		s->evacuate = NULL;
 	}
-	return ok ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	return ok ? 0 : err_no_memory(err);
 }
 
 /* Counters for every pack stored before this run. */

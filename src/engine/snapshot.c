@@ -220,7 +220,7 @@ int snapshot_files(struct vault *v, const struct store_info *store, uint64_t seq
 		return err->code;
 	char *copy = facts ? strdup(s->facts) : NULL;
 	if (facts && !copy)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	int rc = visit_files(s, visit, arg, err);
 	if (rc == 0 && facts)
 		*facts = TAKE(copy);

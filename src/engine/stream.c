@@ -213,7 +213,7 @@ struct stream *stream_open(struct session *s, struct err *err)
 {
 	AUTO(stream) t = calloc(1, sizeof *t);
 	if (!t) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	t->s = s;
@@ -428,7 +428,7 @@ static struct entry *entry_new(struct stream *t, const struct source_entry *from
 	size_t path = strlen(from->path) + 1, stamp = strlen(from->stamp) + 1;
 	struct entry *e = calloc(1, sizeof *e + path + stamp + from->extra_len);
 	if (!e) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	e->row.number = number;
@@ -535,7 +535,7 @@ static int drain(struct stream *t, const struct source_entry *e, struct err *err
 	size_t len = e->length_bytes == SOURCE_LENGTH_UNKNOWN ? 1 : 0;
 	uint8_t *bytes = len ? malloc(SUM_BLOCK_BYTES) : NULL;
 	if (len && !bytes)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	int rc = 0;
 	while (len > 0 && rc == 0 && (rc = meter_check(&t->s->meter, err)) == 0)
 		rc = t->s->source->ops->read(t->s->source, bytes, SUM_BLOCK_BYTES, &len, err);
@@ -656,7 +656,7 @@ static int reserve_places(struct body_maker *m, size_t n, struct err *err)
 		return err_set(err, ERR_LIMIT, "more than %d extents", BODY_EXTENTS_MAX);
 	struct body_extent *places = realloc(m->places, n * sizeof *places);
 	if (!places)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	m->places = places;
 	m->cap = n;
 	return 0;
@@ -708,7 +708,7 @@ static int find_dropped(void *arg, const struct chunkindex_pack *p, struct err *
 		return 0;
 	struct chunkindex_pack *packs = realloc(d->packs, (d->n + 1) * sizeof *packs);
 	if (!packs)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	d->packs = packs;
 	packs[d->n++] = *p;
 	return 0;

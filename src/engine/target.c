@@ -98,7 +98,7 @@ struct target *target_open(const char *folder, const char *name, const char *sna
 {
 	AUTO(target) t = calloc(1, sizeof *t);
 	if (!t) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	t->fd = -1;

@@ -16,7 +16,7 @@ struct usage *usage_new(uint32_t first, uint32_t end, struct err *err)
 	if (u && u->packs)
 		return u;
 	free(u);
-	err_set(err, ERR_NOMEM, "out of memory");
+	err_no_memory(err);
 	return NULL;
 }
 

@@ -55,7 +55,7 @@ uint8_t *whole_map(struct err *err)
 {
 	void *m = mmap(NULL, PACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (m == MAP_FAILED) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	madvise(m, PACK_BYTES, MADV_HUGEPAGE);
@@ -88,7 +88,7 @@ struct whole *whole_new(whole_read *read, void *arg, const struct head_pack *lis
 	if (!w || !items) {
 		free(w);
 		free(items);
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	w->read = read;
@@ -237,7 +237,7 @@ int whole_plan(struct whole *w, const uint32_t *packs, const uint64_t *units, ui
 	stop(w);
 	uint32_t *order = malloc((n + 1u) * sizeof *order);
 	if (!order)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	free(w->order);
 	w->order = order;
 	w->order_n = n;

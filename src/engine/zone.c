@@ -42,7 +42,7 @@ static int add(struct planning *p, const struct zone_extent *e, struct err *err)
 		uint32_t cap = p->cap ? p->cap * 2 : 4096;
 		struct zone_extent *grown = realloc(z->extents, cap * sizeof *grown);
 		if (!grown)
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 		z->extents = grown;
 		p->cap = cap;
 	}
@@ -189,7 +189,7 @@ static int sort_extents(struct planning *p, struct err *err)
 	z->starts = calloc(z->regions + 2u, sizeof *z->starts);
 	if (!sorted || !z->starts) {
 		free(sorted);
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	}
 	for (uint32_t i = 0; i < z->n_extents; i++)
 		z->starts[z->extents[i].unit / p->per_region + 2]++;
@@ -232,7 +232,7 @@ static int plan(struct planning *p, struct zone_file *file, struct fetch *fetch,
 	bool learn = !file->ranges;
 	struct zone *z = p->z;
 	if (learn && !(file->ranges = calloc(file->n_packs + 1u, sizeof *file->ranges)))
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	for (uint32_t i = file->n_packs; i-- > 0 && (p->left > 0 || learn);) {
 		const struct zone_range *r = &file->ranges[i];
 		if (!learn && (r->from >= z->first + z->units || r->to <= z->first))
@@ -251,7 +251,7 @@ struct zone *zone_plan(struct zone_file *file, uint64_t first, uint64_t units, s
 	AUTO(zone) z = calloc(1, sizeof *z);
 	struct planning p = { .z = z, .left = units, .per_region = zone_region_units(file) };
 	p.claimed = calloc(units / 64 + 1, 8);
-	int rc = z && p.claimed ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	int rc = z && p.claimed ? 0 : err_no_memory(err);
 	if (rc == 0) {
 		z->file = file;
 		z->first = first;

@@ -62,7 +62,7 @@ struct body_writer *body_writer_new(const uint8_t page_key[SUM_KEY_BYTES], struc
 {
 	AUTO(body_writer) w = calloc(1, sizeof *w);
 	if (!w) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	memcpy(w->page_key, page_key, sizeof w->page_key);
@@ -71,7 +71,7 @@ struct body_writer *body_writer_new(const uint8_t page_key[SUM_KEY_BYTES], struc
 	w->held = buf_new(HELD_MAX, err);
 	w->record = buf_new(RECORD_MAX, err);
 	if (!w->z || !w->out || !w->held || !w->record) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	ZSTD_CCtx_setParameter(w->z, ZSTD_c_compressionLevel, BODY_LEVEL);
@@ -298,7 +298,7 @@ struct body_reader *body_open_plain(const uint8_t *zstd, size_t len, uint64_t pl
 		r->path = malloc(BODY_PATH_MAX + 1);
 	}
 	if (!r || !r->packed || !r->z || !r->window || !r->facts || !r->path) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	/* the window's memory is there from the beginning: an empty text has a place too */
@@ -322,7 +322,7 @@ struct body_reader *body_open(const uint8_t *body, size_t len, const struct body
 	uint8_t *packed = malloc(packed_len + 1);
 	struct body_reader *r = NULL;
 	if (!packed)
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 	else if (sodium_memcmp(okm + 32, body + STANZA_NONCE, 32) != 0 ||
 	         seal_decrypt(packed, body + BODY_ENVELOPE_BYTES, len - BODY_ENVELOPE_BYTES, body,
 	                      BODY_ENVELOPE_BYTES, okm) != 0)
@@ -357,7 +357,7 @@ static int read_extents(struct body_reader *r, struct wire *w, uint32_t n_packs,
 	if (n > r->cap_extents) {
 		struct body_extent *grown = realloc(r->extents, n * sizeof *grown);
 		if (!grown)
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 		r->extents = grown;
 		r->cap_extents = (uint32_t)n;
 	}
@@ -422,7 +422,7 @@ static int read_end(struct body_reader *r, struct wire *w, struct err *err)
 		return 1;
 	char *text = malloc(len + 1);
 	if (!text)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	memcpy(text, facts, len);
 	text[len] = '\0';
 	free(r->facts);

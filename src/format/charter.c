@@ -201,7 +201,7 @@ static int apply_enroll(struct charter *c, const struct entry *e, struct err *er
 		return err_set(err, ERR_CORRUPT, "%s: is not a valid enrolment", e->what);
 	struct charter_key *keys = reallocarray(c->keys, c->n_keys + 1, sizeof *keys);
 	if (!keys)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	c->keys = keys;
 	c->keys[c->n_keys++] = k;
 	return 0;
@@ -218,7 +218,7 @@ static int read_stores(struct charter_grant *g, const struct entry *e, struct er
 		return err_set(err, ERR_CORRUPT, "%s: stores: not a list of ids", e->what);
 	g->stores = calloc(n, sizeof *g->stores);
 	if (!g->stores)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	for (; g->n_stores < n; g->n_stores++) {
 		size_t i = g->n_stores;
 		const char *hex = json_string_value(json_array_get(list, i));
@@ -257,7 +257,7 @@ static int apply_grant(struct charter *c, const struct entry *e, struct err *err
 	                                       : NULL;
 	if (!grants) {
 		free(g.stores);
-		return rc != 0 ? rc : err_set(err, ERR_NOMEM, "out of memory");
+		return rc != 0 ? rc : err_no_memory(err);
 	}
 	c->grants = grants;
 	c->grants[c->n_grants++] = g;
@@ -307,7 +307,7 @@ static int note_hash(struct charter *c, const struct hash_state *so_far, struct 
 	struct hash_state copy = *so_far;
 	uint8_t (*hashes)[32] = realloc(c->hashes, c->n * sizeof *hashes);
 	if (!hashes)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	c->hashes = hashes;
 	hash_end(&copy, c->hashes[c->n - 1], sizeof c->hash);
 	return 0;
@@ -318,7 +318,7 @@ struct charter *charter_decode(const uint8_t *bytes, size_t len, const struct ch
 {
 	AUTO(charter) c = calloc(1, sizeof *c);
 	if (!c) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	memcpy(c->vault, a->vault, sizeof c->vault);

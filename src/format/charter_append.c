@@ -44,7 +44,7 @@ static int append_entry(struct buf *chain, json_t *j, uint64_t time_s, const uin
 	                             signer ? json_hex(signer, 16) : json_string("root"), "time",
 	                             (json_int_t)time_s);
 	if (!j || !common || json_object_update(j, common) != 0)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	return signed_line_append(chain, j, sk, err);
 }
 
@@ -80,7 +80,7 @@ int charter_append_enroll(struct buf *chain, const struct charter_key *key, uint
 	                        "report", json_hex(key->report, 32),
 	                        "roles", roles_json(key->roles));
 	if (j && key->has_psk && json_object_set_new(j, "psk", json_hex(key->psk, sizeof key->psk)) != 0)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	return append_entry(chain, j, time_s, signer, sk, err);
 }
 
@@ -116,6 +116,6 @@ int charter_append_grant(struct buf *chain, const struct charter_grant *grant, u
 	if (rc == 0 && !grant->all_writers && grant->n_stores)
 		rc = json_object_set_new(j, "stores", stores_json(grant));
 	if (rc != 0)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	return append_entry(chain, j, time_s, NULL, root_sk, err);
 }

@@ -85,7 +85,7 @@ struct chunker *chunker_new(const uint8_t key[CHUNKER_KEY_BYTES], struct err *er
 {
 	struct chunker *c = calloc(1, sizeof *c);
 	if (!c) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	derive(c, key);

@@ -193,7 +193,7 @@ int entry_encode(const struct entry *e, struct buf *out, struct err *err)
 		if (!is_left_out(e, f))
 			rc = json_object_set_new(j, f->name, field_json(e, f));
 	if (rc != 0)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	size_t before = out->len;
 	if (json_encode(j, out, err) != 0)
 		return err->code;
@@ -249,7 +249,7 @@ static void *list_memory(const json_t *list, const char *name, size_t max, size_
 	*n = json_array_size(list);
 	void *p = calloc(*n + 1, size);
 	if (!p)
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 	return p;
 }
 

@@ -121,7 +121,7 @@ int entry_items_decode(struct entry_item **items, size_t *n, const uint8_t *byte
 	struct wire w = wire_over(bytes, len);
 	struct entry_item *list = calloc(count + 1, sizeof *list);
 	if (!list)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	while (i < count && take_item(&w, &list[i]) && (i == 0 || by_item(&list[i - 1], &list[i]) < 0))
 		i++;
 	if (i < count || !wire_done(&w)) {
@@ -157,7 +157,7 @@ int entry_stores_decode(uint8_t (**stores)[16], size_t *n, const uint8_t *bytes,
 	struct wire w = wire_over(bytes, len);
 	uint8_t (*list)[16] = calloc(count + 1, sizeof *list);
 	if (!list)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	while (i < count && take_hex(&w, list[i], 16, '\n') &&
 	       (i == 0 || by_store(list[i - 1], list[i]) < 0))
 		i++;

@@ -105,7 +105,7 @@ static int decode_packs(struct head *h, const json_t *list, struct err *err)
 		return err_set(err, ERR_CORRUPT, "%s: 'packs' is missing or too long", what);
 	h->packs = calloc(n + 1, sizeof *h->packs);
 	if (!h->packs)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	h->n_packs = (uint32_t)n;
 	for (size_t i = 0; i < n; i++) {
 		const json_t *pair = json_array_get(list, i);

@@ -36,7 +36,7 @@ struct pack_writer *pack_writer_new(struct err *err)
 	if (w && w->frames && w->zeros)
 		return w;
 	pack_writer_free(w);
-	err_set(err, ERR_NOMEM, "out of memory");
+	err_no_memory(err);
 	return NULL;
 }
 
@@ -89,7 +89,7 @@ static int grow_files(struct pack_writer *w, struct err *err)
 	if (next)
 		w->next = next;
 	if (!numbers || !next)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	w->cap_files = cap;
 	return 0;
 }
@@ -443,7 +443,7 @@ struct pack_trailer *pack_trailer_decode(const uint8_t *plain, size_t len, uint6
 {
 	AUTO(pack_trailer) t = calloc(1, sizeof *t);
 	if (!t) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	struct parser p = { .w = wire_over(plain, len), .t = t, .frames_end = frames_end };
@@ -456,7 +456,7 @@ struct pack_trailer *pack_trailer_decode(const uint8_t *plain, size_t len, uint6
 	if (ok)
 		return TAKE(t);
 	if (p.nomem)
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 	else
 		err_set(err, ERR_CORRUPT, "trailer is malformed");
 	return NULL;
@@ -469,7 +469,7 @@ struct pack_trailer *pack_trailer_open(const uint8_t *sealed, uint32_t stored, u
 	uint8_t *text = malloc((size_t)plain + 1), *scratch = malloc((size_t)stored + 1);
 	struct pack_trailer *t = NULL;
 	if (!text || !scratch)
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 	else if (pack_open(text, plain, sealed, stored, scratch, NULL, key, PACK_TRAILER,
 	                   TRAILER_NUMBER, PACK_ZSTD, err) == 0)
 		t = pack_trailer_decode(text, plain, pack_len - PACK_TAIL_BYTES - stored, err);

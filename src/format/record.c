@@ -142,7 +142,7 @@ json_t *record_encode(const struct record_member *members, const void *record, c
 		}
 		if (json_object_set_new(j, m->key, encode_value(m, at, what, err)) != 0) {
 			if (err->code == ERR_NONE)
-				err_set(err, ERR_NOMEM, "out of memory");
+				err_no_memory(err);
 			return NULL;
 		}
 	}
@@ -185,7 +185,7 @@ static int decode_text(const struct record_member *m, char **out, const json_t *
 	if (!text || json_string_length(v) > m->max || strlen(text) != json_string_length(v) || *out)
 		return refuse(what, m->key, err);
 	*out = strdup(text);
-	return *out ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	return *out ? 0 : err_no_memory(err);
 }
 
 static int decode_list(const struct record_member *m, struct record_list *out, const json_t *v,
@@ -197,7 +197,7 @@ static int decode_list(const struct record_member *m, struct record_list *out, c
 	if (!out->items && n > 0) {
 		out->items = calloc(n, m->size);
 		if (!out->items)
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 		out->n = n;
 	}
 	for (size_t i = 0; i < n; i++)

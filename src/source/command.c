@@ -64,7 +64,7 @@ static int set_marker(struct command *c, const char *marker, struct err *err)
 	if (!*marker || strlen(marker) > TAIL_BYTES)
 		return err_set(err, ERR_INVALID, "end_marker: is empty or longer than %d bytes", TAIL_BYTES);
 	c->end_marker = strdup(marker);
-	return c->end_marker ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	return c->end_marker ? 0 : err_no_memory(err);
 }
 
 static int copy_text(char **to, const char *from, struct err *err)
@@ -72,7 +72,7 @@ static int copy_text(char **to, const char *from, struct err *err)
 	if (!from)
 		return 0;
 	*to = strdup(from);
-	return *to ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	return *to ? 0 : err_no_memory(err);
 }
 
 static int check(struct command *c, const struct source_options *options, struct err *err)
@@ -96,7 +96,7 @@ struct source *command_open(const struct source_ops *ops, const struct source_op
 {
 	struct command *c = calloc(1, sizeof *c);
 	if (!c) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		split_free(preset->argv);
 		free(preset->set_env);
 		return NULL;
@@ -284,14 +284,14 @@ static int add_text(json_t *facts, const char *key, const char *value, struct er
 		return 0;
 	return json_object_set_new(facts, key, json_string(value)) == 0
 		       ? 0
-		       : err_set(err, ERR_NOMEM, "out of memory");
+		       : err_no_memory(err);
 }
 
 static int make_facts(struct command *c, struct err *err)
 {
 	JSON_AUTO facts = json_pack("{s:I}", "bytes", (json_int_t)c->delivered);
 	if (!facts)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	if (add_text(facts, "engine", c->preset.engine, err) != 0 ||
 	    add_text(facts, "program", process_name(c->program), err) != 0 ||
 	    add_text(facts, "version", c->version, err) != 0 ||

@@ -17,7 +17,7 @@ char **command_line_pack(const char *const *words, struct err *err)
 		size += strlen(words[n]) + 1;
 	char **copy = calloc(1, (n + 1) * sizeof *copy + size);
 	if (!copy) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	char *text = (char *)(copy + n + 1);

@@ -183,7 +183,7 @@ static int set_acl(const struct target *t, int want, const char *key, struct err
 	uint8_t *bytes = malloc(ACL_HEADER + (size_t)count * ACL_ENTRY), *end = bytes;
 	int rc;
 	if (!list || !bytes) {
-		rc = err_set(err, ERR_NOMEM, "out of memory");
+		rc = err_no_memory(err);
 	} else {
 		size_t n = list_acl(t, want, list, (size_t)count);
 		end = wire_put_u32(end, ACL_VERSION);

@@ -72,7 +72,7 @@ static struct source *open_words(const struct source_ops *ops, const struct sour
 	preset->set_env = set_env ? strdup(set_env) : NULL;
 	if (set_env && !preset->set_env) {
 		split_free(preset->argv);
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	return command_open(ops, options, preset, err);

@@ -102,7 +102,7 @@ static int pipe_prepare(struct pipe_sink *s, const struct source_options *option
 		return 0;
 	s->user = strdup(options->user);
 	if (!s->user)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	return launch_check_user(s->user, err);
 }
 
@@ -110,7 +110,7 @@ static struct sink *pipe_new(const struct source_options *options, struct err *e
 {
 	struct pipe_sink *s = calloc(1, sizeof *s);
 	if (!s) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	s->base.ops = &pipe_ops;
@@ -242,7 +242,7 @@ static struct sink *file_new(const char *dir, bool overwrite, struct err *err)
 {
 	struct file_sink *s = calloc(1, sizeof *s);
 	if (!s) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	s->base.ops = &file_ops;

@@ -107,7 +107,7 @@ int entry_meta_encode(struct archive_entry *e, struct buf *out, struct err *err)
 	size_t before = out->len;
 	struct archive *a = archive_write_new();
 	if (!a)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 
 	drop_volatile(e);
 	err->code = ERR_NONE;
@@ -137,7 +137,7 @@ static int decode_extra(const struct source_entry *entry, struct archive_entry *
 		return err_set(err, ERR_CORRUPT, "%s: metadata too long", entry->path);
 	struct archive *a = archive_read_new();
 	if (!a)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	int r = parse(a, entry, e);
 	const char *why = r == ARCHIVE_EOF ? "empty" : archive_error_string(a);
 	/* a warning is a name inside an ACL that is no UTF-8; its number is there too */
@@ -173,7 +173,7 @@ struct archive_entry *entry_meta_decode(const struct source_entry *entry, struct
 {
 	struct archive_entry *e = archive_entry_new();
 	if (!e) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	if (!entry->extra || entry->extra_len == 0) {

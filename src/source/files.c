@@ -92,7 +92,7 @@ static int open_root(struct files *f, const char *path, struct err *err)
 {
 	f->root = strdup(path);
 	if (!f->root)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	f->root_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (f->root_fd >= 0)
 		return 0;
@@ -116,7 +116,7 @@ static int set_up(struct files *f, struct err *err)
 	f->incomplete.paths = json_array();
 	if (!f->disk || !f->match || !f->entry || !f->probe || !f->links || !f->walk || !f->extra ||
 	    !f->facts || !f->changed.paths || !f->incomplete.paths)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	archive_read_disk_set_symlink_physical(f->disk);
 	archive_read_disk_set_standard_lookup(f->disk);
 	archive_read_disk_set_behavior(f->disk, ARCHIVE_READDISK_NO_SPARSE | ARCHIVE_READDISK_NO_FFLAGS);
@@ -141,7 +141,7 @@ static struct source *files_open(const struct source_options *options, struct er
 	}
 	struct files *f = calloc(1, sizeof *f);
 	if (!f) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	f->source.ops = &source_files;

@@ -45,7 +45,7 @@ static int choose_columns(struct copying *c, struct err *err)
 	c->how = calloc(t->n + 1, sizeof *c->how);
 	c->keys = calloc(t->n + 1, sizeof *c->keys);
 	if (!c->at || !c->how || !c->keys)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	for (size_t i = 0; i < t->n; i++) {
 		const struct mask_column *column = &t->columns[i];
 		if (column->generated)

@@ -30,7 +30,7 @@ int mask_db_error(sqlite3 *db, struct err *err)
 {
 	switch (sqlite3_errcode(db) & 0xff) {
 	case SQLITE_INTERRUPT: return err_set(err, ERR_STOPPED, "interrupted");
-	case SQLITE_NOMEM: return err_set(err, ERR_NOMEM, "out of memory");
+	case SQLITE_NOMEM: return err_no_memory(err);
 	case SQLITE_FULL: return err_set(err, ERR_SPACE, "no space left for the masked database");
 	case SQLITE_IOERR:
 		errno = sqlite3_system_errno(db);
@@ -50,7 +50,7 @@ sqlite3_stmt *mask_db_prepare(sqlite3 *db, sqlite3_str *sql, struct err *err)
 	sqlite3_stmt *q = NULL;
 	char *text = sqlite3_str_finish(sql);
 	if (!text)
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 	else if (sqlite3_prepare_v2(db, text, -1, &q, NULL) != SQLITE_OK)
 		mask_db_error(db, err);
 	sqlite3_free(text);

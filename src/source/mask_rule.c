@@ -155,7 +155,7 @@ static int take_text(struct reading *r, const char *missing)
 	if (!*r->at)
 		return refuse(r, missing, NULL);
 	r->rule->text = strdup(*r->at++);
-	return r->rule->text ? 0 : err_set(r->err, ERR_NOMEM, "out of memory");
+	return r->rule->text ? 0 : err_no_memory(r->err);
 }
 
 static int read_set(struct reading *r)

@@ -106,7 +106,7 @@ static void *grow(void *list, size_t n, size_t size, struct err *err)
 		return list;
 	void *more = realloc(list, (n ? 2 * n : 1) * size);
 	if (!more)
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 	return more;
 }
 
@@ -218,14 +218,14 @@ static struct mask_rules *parse(const char *file, struct mask_place *place, cons
 	static const char spelled[] = "'restore --mask-template' tells how it is written";
 	AUTO(mask_rules) r = calloc(1, sizeof *r);
 	if (!r) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	r->place = place;
 	r->len = len;
 	r->text = malloc(len + 1);
 	if (!r->text) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	memcpy(r->text, text, len);

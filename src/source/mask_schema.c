@@ -50,7 +50,7 @@ static char *text_of(sqlite3_stmt *q, int i, struct err *err)
 	const unsigned char *text = sqlite3_column_text(q, i);
 	char *copy = strdup(text ? (const char *)text : "");
 	if (!copy)
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 	return copy;
 }
 
@@ -62,7 +62,7 @@ static int grow(void *list, size_t n, size_t size, struct err *err)
 		return 0;
 	void *more = realloc(*at, (n ? 2 * n : 1) * size);
 	if (!more)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	*at = more;
 	return 0;
 }
@@ -150,7 +150,7 @@ struct mask_schema *mask_schema_read(sqlite3 *db, struct err *err)
 {
 	AUTO(mask_schema) s = calloc(1, sizeof *s);
 	if (!s) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	struct reading r = { .db = db, .schema = s };
@@ -297,7 +297,7 @@ static int set_domain(const struct deciding *d, const struct mask_table *t, stru
 	if (n >= 0)
 		return 0;
 	c->domain = NULL;
-	return err_set(d->err, ERR_NOMEM, "out of memory");
+	return err_no_memory(d->err);
 }
 
 static int check_reference(const struct deciding *d, const struct mask_table *t, struct mask_column *c)

@@ -175,7 +175,7 @@ static int open_new(struct masking *m, struct err *err)
 	char sql[200];
 	if (sqlite3_open_v2(m->request->to, &m->to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
 	    SQLITE_OK)
-		return m->to ? mask_db_error(m->to, err) : err_set(err, ERR_NOMEM, "out of memory");
+		return m->to ? mask_db_error(m->to, err) : err_no_memory(err);
 	snprintf(sql, sizeof sql, "PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; "
 	         "PRAGMA secure_delete=ON; PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-%d", CACHE_KIB);
 	if (mask_db_tame(m->to, m->request->stop, err) != 0 || mask_db_run(m->to, sql, err) != 0 ||

@@ -71,7 +71,7 @@ int mask_line_encode(const struct mask_line *line, struct buf *out, struct err *
 {
 	JSON_AUTO j = line_json(line);
 	if (!j || json_object_set_new(j, "said", json_string(words[line->said])) != 0)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	return json_encode(j, out, err) == 0 ? buf_append(out, "\n", 1, err) : (int)err->code;
 }
 

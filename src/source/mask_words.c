@@ -79,7 +79,7 @@ struct mask_words *mask_words_parse(const char *file, const char *text, size_t l
 		w->words = calloc(MASK_WORDS_MAX, sizeof *w->words);
 	}
 	if (!w || !w->text || !w->words) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	if (memchr(text, '\0', len))

@@ -85,7 +85,7 @@ static int visit_once(struct seen *s, const char *role, postgres_role_visit *vis
 		return err_set(err, ERR_LIMIT, "the dump speaks of more than %d roles", POSTGRES_ROLES_MAX);
 	char(*grown)[POSTGRES_ROLE_MAX] = reallocarray(s->roles, s->n + 1, sizeof *grown);
 	if (!grown)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	s->roles = grown;
 	snprintf(grown[s->n++], POSTGRES_ROLE_MAX, "%s", role);
 	return visit(arg, role, err);

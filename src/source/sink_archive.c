@@ -81,7 +81,7 @@ static int link_for_zip(struct archive_entry *e, struct err *err)
 
 	char *target = malloc(ups * 3 + strlen(first + same) + 1);
 	if (!target)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	for (size_t i = 0; i < ups; i++)
 		memcpy(target + i * 3, "../", 3);
 	memcpy(target + ups * 3, first + same, strlen(first + same) + 1);
@@ -242,7 +242,7 @@ struct sink *sink_to_archive(int fd, const char *format, struct err *err)
 	if (!k || !a) {
 		archive_write_free(a);
 		free(k);
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	*k = (struct archive_sink){ .sink.ops = &archive_ops, .archive = a, .fd = fd, .zip = zip };

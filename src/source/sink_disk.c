@@ -209,7 +209,7 @@ static int remember_folder(struct disk *k, const struct source_entry *entry, str
 		size_t cap = k->cap_folders ? k->cap_folders * 2 : 64;
 		struct pending *grown = reallocarray(k->folders, cap, sizeof *grown);
 		if (!grown)
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 		k->folders = grown;
 		k->cap_folders = cap;
 	}
@@ -220,7 +220,7 @@ static int remember_folder(struct disk *k, const struct source_entry *entry, str
 	if (entry->extra)
 		p->extra = malloc(entry->extra_len + 1);
 	if (!p->path || (entry->extra && !p->extra))
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	if (entry->extra)
 		memcpy(p->extra, entry->extra, entry->extra_len);
 	return 0;
@@ -491,7 +491,7 @@ static int open_root(struct disk *k, const char *dir, struct err *err)
 		return err->code;
 	k->root = strdup(dir);
 	if (!k->root)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	k->root_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (k->root_fd < 0 || fstat(k->root_fd, &st) != 0)
 		return err_sys(err, "%.500s", dir);
@@ -504,7 +504,7 @@ struct sink *sink_to_disk(const char *dir, bool overwrite, struct err *err)
 {
 	struct disk *k = calloc(1, sizeof *k);
 	if (!k) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	k->sink.ops = &disk_ops;

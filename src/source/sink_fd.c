@@ -42,7 +42,7 @@ struct sink *sink_to_fd(int fd, struct err *err)
 {
 	struct fd_sink *k = malloc(sizeof *k);
 	if (!k) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	*k = (struct fd_sink){ { &fd_ops }, fd };

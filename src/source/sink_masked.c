@@ -248,7 +248,7 @@ struct sink *sink_masked(const struct sink_masked_options *options, struct err *
 {
 	struct masked_sink *s = calloc(1, sizeof *s);
 	if (!s) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	s->base.ops = &masked_ops;

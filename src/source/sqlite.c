@@ -83,7 +83,7 @@ static struct source *sqlite_open(const struct source_options *options, struct e
 	}
 	struct sqlite_source *s = calloc(1, sizeof *s);
 	if (!s) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	s->base.ops = &source_sqlite;

@@ -57,7 +57,7 @@ int sqlite_conn_error(const struct sqlite_conn *c, struct err *err)
 	}
 	switch (rc & 0xff) {
 	case SQLITE_BUSY: case SQLITE_LOCKED: return sqlite_conn_locked(c, err);
-	case SQLITE_NOMEM: return err_set(err, ERR_NOMEM, "out of memory");
+	case SQLITE_NOMEM: return err_no_memory(err);
 	case SQLITE_NOTADB: return not_a_database(c, err);
 	case SQLITE_READONLY: case SQLITE_PERM: case SQLITE_AUTH: case SQLITE_CANTOPEN:
 		return no_access(c, err);
@@ -110,7 +110,7 @@ static int set_names(struct sqlite_conn *c, const char *path, struct err *err)
 	c->name = strdup(slash ? slash + 1 : path);
 	c->label = strdup(path);
 	if (!c->name || !c->label)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	for (char *at = c->label; *at; at++)
 		if ((unsigned char)*at < ' ' || *at == 0x7f)
 			*at = '?';
@@ -126,7 +126,7 @@ static int open_handle(struct sqlite_conn *c, struct err *err)
 	const int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_FULLMUTEX;
 	int rc = sqlite3_open_v2(c->path, &c->db, flags, NULL);
 	if (!c->db)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	if (rc != SQLITE_OK) {
 		errno = sqlite3_system_errno(c->db);
 		return errno ? err_sys(err, "%s", c->label) : sqlite_conn_error(c, err);
@@ -204,7 +204,7 @@ struct sqlite_conn *sqlite_conn_new(const char *path, unsigned timeout_s, struct
 {
 	AUTO(sqlite_conn) c = calloc(1, sizeof *c);
 	if (!c) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	c->timeout_s = timeout_s ? timeout_s : DEFAULT_TIMEOUT_S;

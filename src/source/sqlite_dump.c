@@ -175,7 +175,7 @@ static int find(struct sqlite_conn *c, const char *table, struct found *f, struc
 		f->is_virtual = sqlite3_column_int(q, 1);
 		f->is_view = sqlite3_column_int(q, 2);
 		if (!f->name)
-			result = err_set(err, ERR_NOMEM, "out of memory");
+			result = err_no_memory(err);
 	} else if (rc != SQLITE_DONE) {
 		result = sqlite_conn_error(c, err);
 	}
@@ -269,7 +269,7 @@ static int put_rows(struct dump *d, struct err *err)
 	sqlite3_str_appendf(d->select, " FROM \"%w\"", d->table);
 	sqlite3_str_appendf(d->insert, ") VALUES(");
 	if (sqlite3_str_errcode(d->select) || sqlite3_str_errcode(d->insert))
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	return each(d, sqlite3_str_value(d->select), NULL, put_row, err);
 }
 
@@ -325,7 +325,7 @@ int sqlite_dump_table(const char *db_path, const char *table, int fd, struct err
 		d.out->err = err;
 		rc = dump(&d, err);
 	} else {
-		rc = err_set(err, ERR_NOMEM, "out of memory");
+		rc = err_no_memory(err);
 	}
 	free(d.out);
 	free(d.table);

@@ -12,13 +12,13 @@ enum { TABLE_NAMES_MAX = 2000 };
 static int put(json_t *object, const char *key, json_t *value, struct err *err)
 {
 	return json_object_set_new(object, key, value) == 0 ? 0 :
-	       err_set(err, ERR_NOMEM, "out of memory");
+	       err_no_memory(err);
 }
 
 static int failed(sqlite3 *db, struct err *err)
 {
 	if ((sqlite3_errcode(db) & 0xff) == SQLITE_NOMEM)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	return err_set(err, ERR_SOURCE, "its schema cannot be read: %s", sqlite3_errmsg(db));
 }
 
@@ -31,7 +31,7 @@ static int each(sqlite3 *db, const char *sql, int (*row)(sqlite3_stmt *, void *)
 	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
 		rc = sqlite3_step(q);
 		if (rc == SQLITE_ROW && row(q, arg) != 0) {
-			bad = err_set(err, ERR_NOMEM, "out of memory");
+			bad = err_no_memory(err);
 			break;
 		}
 	}
@@ -115,7 +115,7 @@ static int add_tables(sqlite3 *db, json_t *object, struct err *err)
 {
 	JSON_AUTO names = json_array();
 	if (!names)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	struct tables t = { names, 0 };
 	if (each(db, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name", add_table,
 	         &t, err) != 0)
@@ -130,7 +130,7 @@ int sqlite_facts(sqlite3 *db, const struct sqlite_image_facts *image, struct buf
 {
 	JSON_AUTO object = json_object();
 	if (!object)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	if (put(object, "engine", json_string("sqlite"), err) != 0 ||
 	    put(object, "log_frames", json_integer((json_int_t)image->log_frames), err) != 0 ||
 	    put(object, "page_count", json_integer((json_int_t)image->pages), err) != 0 ||

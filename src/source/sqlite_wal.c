@@ -259,7 +259,7 @@ static int scan_log(struct sqlite_overlay *o, const struct sqlite_wal_state *sta
 		return err->code;
 	uint8_t *block = malloc(BLOCK_BYTES);
 	if (!block)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	int rc = scan_frames(&s, o, block, err);
 	free(block);
 	if (rc != 0)
@@ -280,7 +280,7 @@ struct sqlite_overlay *sqlite_overlay_new(sqlite3_file *log, const struct sqlite
 	}
 	AUTO(sqlite_overlay) o = calloc(1, sizeof *o);
 	if (!o) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	o->log = log;

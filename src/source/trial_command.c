@@ -31,7 +31,7 @@ static struct trial *command_start(const struct trial_options *o, struct err *er
 {
 	struct command_trial *t = calloc(1, sizeof *t);
 	if (!t) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	t->base.ops = &trial_command;
@@ -68,7 +68,7 @@ static int command_facts(struct trial *base, struct buf *out, struct err *err)
 	if (trial_dump_bytes(t->dump, &bytes, err) != 0)
 		return err->code;
 	JSON_AUTO facts = json_pack("{s:s, s:I}", "engine", "command", "bytes", (json_int_t)bytes);
-	return facts ? json_encode(facts, out, err) : err_set(err, ERR_NOMEM, "out of memory");
+	return facts ? json_encode(facts, out, err) : err_no_memory(err);
 }
 
 const struct trial_ops trial_command = {

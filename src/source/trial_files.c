@@ -26,7 +26,7 @@ static struct trial *files_start(const struct trial_options *options, struct err
 {
 	struct files_trial *t = calloc(1, sizeof *t);
 	if (!t) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	t->base.ops = &trial_files;
@@ -57,7 +57,7 @@ static int files_facts(struct trial *base, struct buf *out, struct err *err)
 		return err_sys(err, "%.200s", t->folder);
 	JSON_AUTO facts = json_pack("{s:s, s:I, s:I}", "engine", "files", "entries", tally.entries,
 	                            "bytes", tally.bytes);
-	return facts ? json_encode(facts, out, err) : err_set(err, ERR_NOMEM, "out of memory");
+	return facts ? json_encode(facts, out, err) : err_no_memory(err);
 }
 
 const struct trial_ops trial_files = {

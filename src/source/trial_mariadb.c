@@ -106,7 +106,7 @@ static struct trial *mariadb_start(const struct trial_options *options, struct e
 {
 	struct mariadb_trial *t = calloc(1, sizeof *t);
 	if (!t) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	t->base.ops = &trial_mariadb_dump;
@@ -223,14 +223,14 @@ static int mariadb_facts(struct trial *base, struct buf *out, struct err *err)
 	JSON_AUTO rows = json_object();
 	AUTO(buf) counts = buf_new(TRIAL_OUTPUT_MAX, err);
 	if (!rows || !counts)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	if (trial_dump_bytes(t->dump, &bytes, err) != 0 ||
 	    run_statements(t, count_sql, counts, err) != 0 ||
 	    trial_server_add_rows(rows, "", counts, err) != 0)
 		return err->code;
 	JSON_AUTO facts = json_pack("{s:s, s:I, s:O}", "engine", "mariadb", "bytes", (json_int_t)bytes,
 	                            "rows", rows);
-	return facts ? json_encode(facts, out, err) : err_set(err, ERR_NOMEM, "out of memory");
+	return facts ? json_encode(facts, out, err) : err_no_memory(err);
 }
 
 /* ---- queries ---- */
@@ -246,7 +246,7 @@ static char *query_text(const struct mariadb_trial *t, const char *sql, struct e
 	free(scalar);
 	if (n >= 0)
 		return text;
-	err_set(err, ERR_NOMEM, "out of memory");
+	err_no_memory(err);
 	return NULL;
 }
 

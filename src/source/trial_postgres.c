@@ -139,7 +139,7 @@ static struct trial *postgres_start(const struct trial_options *options, struct 
 {
 	struct postgres_trial *t = calloc(1, sizeof *t);
 	if (!t) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	t->base.ops = &trial_postgres_dump;
@@ -270,12 +270,12 @@ static int postgres_facts(struct trial *base, struct buf *out, struct err *err)
 	long long bytes;
 	JSON_AUTO rows = json_object();
 	if (!rows)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	if (trial_dump_bytes(t->dump, &bytes, err) != 0 || each_database(t, add_rows, rows, err) != 0)
 		return err->code;
 	JSON_AUTO facts = json_pack("{s:s, s:I, s:O}", "engine", "postgres", "bytes", (json_int_t)bytes,
 	                            "rows", rows);
-	return facts ? json_encode(facts, out, err) : err_set(err, ERR_NOMEM, "out of memory");
+	return facts ? json_encode(facts, out, err) : err_no_memory(err);
 }
 
 /* ---- queries ---- */

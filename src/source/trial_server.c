@@ -67,7 +67,7 @@ struct trial_server *trial_server_new(const char *const *argv, const struct tria
 	}
 	AUTO(trial_server) s = calloc(1, sizeof *s);
 	if (!s) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	const char *const keep[] = { "PATH", "HOME", "TMPDIR", "LANG", "USER", NULL };
@@ -90,7 +90,7 @@ int trial_server_add_rows(json_t *rows, const char *prefix, const struct buf *li
 		snprintf(number, sizeof number, "%.*s", (int)(stop - tab - 1), tab + 1);
 		json_t *n = json_integer((json_int_t)strtoll(number, NULL, 10));
 		if (!n)
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 		json_object_set_new(rows, name, n);   /* a name that is no UTF-8 has no place in JSON */
 	}
 	return 0;
@@ -105,6 +105,6 @@ char *trial_server_scalar(const char *sql, struct err *err)
 	/* on lines of its own, so that a comment at its end takes nothing with it */
 	if (asprintf(&out, "SELECT (\n%.*s\n)", (int)(len < INT_MAX ? len : INT_MAX), sql) >= 0)
 		return out;
-	err_set(err, ERR_NOMEM, "out of memory");
+	err_no_memory(err);
 	return NULL;
 }

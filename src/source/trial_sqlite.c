@@ -59,7 +59,7 @@ static int failed(struct sqlite_trial *t, struct err *err)
 	switch (sqlite3_errcode(t->db) & 0xff) {
 	case SQLITE_INTERRUPT:
 		return err_set(err, ERR_UNREACHABLE, "not done after %u s", t->timeout_ms / 1000);
-	case SQLITE_NOMEM: return err_set(err, ERR_NOMEM, "out of memory");
+	case SQLITE_NOMEM: return err_no_memory(err);
 	case SQLITE_FULL: return err_set(err, ERR_SPACE, "no space left in the sandbox");
 	case SQLITE_AUTH:
 		return err_set(err, ERR_INVALID, "does more than to read: %s", sqlite3_errmsg(t->db));
@@ -111,7 +111,7 @@ static int open_file(struct sqlite_trial *t, const struct trial_options *o, stru
 	if (warm(path, &t->st, err) != 0)
 		return err->code;
 	if (sqlite3_open_v2(path, &t->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-		return t->db ? failed(t, err) : err_set(err, ERR_NOMEM, "out of memory");
+		return t->db ? failed(t, err) : err_no_memory(err);
 	return tame(t, err);
 }
 
@@ -125,7 +125,7 @@ static struct trial *sqlite_start(const struct trial_options *options, struct er
 {
 	struct sqlite_trial *t = calloc(1, sizeof *t);
 	if (!t) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	t->base.ops = &trial_sqlite;
@@ -274,7 +274,7 @@ static int sqlite_facts_of(struct trial *base, struct buf *out, struct err *err)
 	JSON_AUTO facts = json_decode((const char *)plain->bytes, plain->len, "facts", err);
 	JSON_AUTO rows = json_object();
 	if (!facts || !rows)
-		return facts ? err_set(err, ERR_NOMEM, "out of memory") : (int)err->code;
+		return facts ? err_no_memory(err) : (int)err->code;
 	if (count_rows(t, rows, err) != 0)
 		return err->code;
 	json_object_set(facts, "rows", rows);

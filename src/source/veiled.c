@@ -180,7 +180,7 @@ static int make_vfs(struct veiled *v, struct err *err)
 		.xCurrentTime = system->xCurrentTime,
 		.xGetLastError = system->xGetLastError,
 	};
-	return sqlite3_vfs_register(&v->vfs, 0) == SQLITE_OK ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	return sqlite3_vfs_register(&v->vfs, 0) == SQLITE_OK ? 0 : err_no_memory(err);
 }
 
 int veiled_open(struct veiled *v, sqlite3 **db, struct err *err)
@@ -199,7 +199,7 @@ static struct veiled *start(const char *path, int flags, const uint8_t *key, str
 {
 	AUTO(veiled) v = calloc(1, sizeof *v);
 	if (!v) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	v->fd = -1;

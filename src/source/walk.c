@@ -63,13 +63,13 @@ static int add_name(struct frame *f, size_t *cap, const char *name, struct err *
 		size_t grown = *cap ? *cap * 2 : 16;
 		char **names = reallocarray(f->names, grown, sizeof *names);
 		if (!names)
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 		f->names = names;
 		*cap = grown;
 	}
 	f->names[f->n] = strdup(name);
 	if (!f->names[f->n])
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	f->n++;
 	return 0;
 }

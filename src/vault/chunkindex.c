@@ -90,7 +90,7 @@ static int failed(struct chunkindex *x, struct err *err)
 	case SQLITE_CONSTRAINT: case SQLITE_SCHEMA: case SQLITE_TOOBIG: case SQLITE_RANGE:
 		return corrupt(x, err);
 	case SQLITE_NOMEM:
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	case SQLITE_FULL:
 		return err_set(err, ERR_SPACE, "%s: chunk index: no space left", x->dir);
 	default:
@@ -294,7 +294,7 @@ static struct chunkindex *handle(const char *dir, enum chunkindex_place place, s
 {
 	AUTO(chunkindex) x = calloc(1, sizeof *x);
 	if (!x) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	x->place = place;
@@ -317,7 +317,7 @@ static int connect_db(struct chunkindex *x, struct err *err)
 	if (x->place == CHUNKINDEX_TEMPORARY)
 		flags |= SQLITE_OPEN_CREATE;
 	if (sqlite3_open_v2(path, &x->db, flags, NULL) != SQLITE_OK)
-		return x->db ? failed(x, err) : err_set(err, ERR_NOMEM, "out of memory");
+		return x->db ? failed(x, err) : err_no_memory(err);
 	sqlite3_extended_result_codes(x->db, 1);
 	return run(x, settings, err);
 }

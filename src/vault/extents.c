@@ -71,7 +71,7 @@ int extents_decode(const uint8_t *bytes, size_t len, struct extent **list, size_
 			struct extent *grown = realloc(out, cap * sizeof *grown);
 			if (!grown) {
 				free(out);
-				return err_set(err, ERR_NOMEM, "out of memory");
+				return err_no_memory(err);
 			}
 			out = grown;
 		}

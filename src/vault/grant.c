@@ -56,7 +56,7 @@ static int enter_some(struct granting *g, size_t *at, struct err *err)
 	uint8_t (*ids)[16] = calloc(CHARTER_GRANT_MAX, sizeof *ids);
 	struct charter_grant grant = { .stores = ids };
 	if (!ids)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	memcpy(grant.writer, writer, 16);
 	for (; *at < g->n && grant.n_stores < CHARTER_GRANT_MAX; ++*at) {
 		const struct grant_store *s = &g->stores[*at];
@@ -188,7 +188,7 @@ int grant_stores(struct vault *v, const char *machine, const struct grant_store 
 	}
 	struct grant_store *sorted = reallocarray(NULL, n + 1, sizeof *sorted);
 	if (!sorted)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	if (n)
 		memcpy(sorted, stores, n * sizeof *sorted);
 	qsort(sorted, n, sizeof *sorted, by_place);

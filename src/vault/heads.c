@@ -36,7 +36,7 @@ static int add_seq(void *arg, const struct backend_object *o, struct err *err)
 		size_t cap = l->cap ? l->cap * 2 : 64;
 		uint64_t *seqs = realloc(l->seqs, cap * sizeof *seqs);
 		if (!seqs)
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 		l->seqs = seqs;
 		l->cap = cap;
 	}
@@ -158,7 +158,7 @@ static struct heads_entry *load_once(const struct vault *v, const char *name,
 	AUTO(heads_entry) e = calloc(1, sizeof *e);
 	AUTO(buf) bytes = buf_new(OBJECT_MAX, err);
 	if (!e || !bytes) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	int rc = body ? storage_get_all(vault_storage(v), name, bytes, err)

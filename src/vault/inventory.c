@@ -29,7 +29,7 @@ struct doomed *doomed_new(struct err *err)
 {
 	struct doomed *d = calloc(1, sizeof *d);
 	if (!d) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	pthread_mutex_init(&d->lock, NULL);
@@ -57,7 +57,7 @@ static int add_doomed(void *arg, const struct backend_object *o, struct err *err
 		size_t cap = d->cap ? d->cap * 2 : 64;
 		uint8_t (*ids)[32] = realloc(d->ids, cap * sizeof *ids);
 		if (!ids)
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 		d->ids = ids;
 		d->cap = cap;
 	}
@@ -109,7 +109,7 @@ static int add_pack(struct inventory *i, const struct backend_object *o, struct 
 		size_t cap = i->cap ? i->cap * 2 : 64;
 		struct inventory_pack *packs = realloc(i->packs, cap * sizeof *packs);
 		if (!packs)
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 		i->packs = packs;
 		i->cap = cap;
 	}
@@ -141,7 +141,7 @@ struct inventory *inventory_load(const struct vault *v, const uint8_t writer[16]
 	AUTO(inventory) i = calloc(1, sizeof *i);
 	AUTO(doomed) own = doomed ? NULL : doomed_new(err);
 	if (!i || (!doomed && !own)) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	struct listing l = { .to = i };

@@ -42,7 +42,7 @@ static struct journal *journal_on(const char *dir, int flags, const uint8_t key[
 	path_of(path, dir);
 	AUTO(journal) j = calloc(1, sizeof *j);
 	if (!j) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	j->fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);

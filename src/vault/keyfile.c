@@ -94,7 +94,7 @@ struct keyfile *keyfile_new(const uint8_t vault[16], const uint8_t root[32],
 {
 	AUTO(keyfile) k = calloc(1, sizeof *k);
 	if (!k) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	k->roles = roles;
@@ -257,7 +257,7 @@ struct keyfile *keyfile_load(const char *dir, const uint8_t vault[16], struct er
 	AUTO(buf) text = buf_new(TEXT_MAX, err);
 	AUTO(keyfile) k = calloc(1, sizeof *k);
 	if (!text || !k) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	if (keyfile_path(path, dir, vault, err) != 0 || check_mode(path, err) != 0 ||

@@ -107,7 +107,7 @@ struct ledger *ledger_open(struct vault *v, struct err *err)
 	const struct keyfile *k = vault_keyfile(v);
 	AUTO(ledger) l = calloc(1, sizeof *l);
 	if (!l) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	l->vault = v;
@@ -503,7 +503,7 @@ int ledger_others(struct vault *v, struct entry_log **logs, size_t *n, struct er
 	struct entry_log *list = calloc(c->n_keys + 1, sizeof *list);
 	size_t found = 0;
 	if (!list)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	for (size_t i = 0; i < c->n_keys && found < ENTRY_LOGS_MAX; i++) {
 		const uint8_t *key = c->keys[i].id;
 		struct note note;

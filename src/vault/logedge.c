@@ -73,7 +73,7 @@ struct logedge *logedge_new(struct err *err)
 {
 	AUTO(logedge) e = calloc(1, sizeof *e);
 	if (!e) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	e->bundle = buf_new(TILES_BUNDLE_MAX, err);
@@ -194,7 +194,7 @@ struct logintent *logintent_new(struct err *err)
 {
 	AUTO(logintent) i = calloc(1, sizeof *i);
 	if (!i) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	i->entries = buf_new(TILES_BUNDLE_MAX, err);

@@ -62,7 +62,7 @@ static struct route *make_route(struct mirrors *m, const char *name, struct err 
 		size_t cap = m->cap_routes * 2 + 16;
 		struct route *grown = realloc(m->routes, cap * sizeof *grown);
 		if (!grown) {
-			err_set(err, ERR_NOMEM, "out of memory");
+			err_no_memory(err);
 			return NULL;
 		}
 		m->routes = grown;
@@ -239,7 +239,7 @@ struct backend *mirrors_new(struct backend *first, const struct charter_anchor *
 {
 	struct mirrors *m = calloc(1, sizeof *m);
 	if (!m) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	m->base = *first;
@@ -261,7 +261,7 @@ int mirrors_add(struct backend *m, const char *label, struct backend *place, str
 	storage_free(place);
 	free(copy);
 	return copy ? err_set(err, ERR_LIMIT, "more than %d vaults", MIRRORS_MAX)
-	            : err_set(err, ERR_NOMEM, "out of memory");
+	            : err_no_memory(err);
 }
 
 bool mirrors_widen(struct backend *m)

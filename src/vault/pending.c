@@ -35,7 +35,7 @@ struct pending *pending_begin(const struct vault *v, const uint8_t run[16], stru
 	char dir[PATH_MAX], hex[33];
 	AUTO(pending) p = calloc(1, sizeof *p);
 	if (!p) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	p->fd = -1;
@@ -97,14 +97,14 @@ static int add_line(struct pending_left *l, const char *line, size_t len, struct
 	size_t n;
 	/* the last line of a machine that lost power may be torn */
 	if (entry_items_decode(&one, &n, (const uint8_t *)line, len, &torn) != 0)
-		return torn.code == ERR_NOMEM ? err_set(err, ERR_NOMEM, "out of memory") : 0;
+		return torn.code == ERR_NOMEM ? err_no_memory(err) : 0;
 	grown = reallocarray(l->items, l->n + 1, sizeof *grown);
 	if (grown) {
 		l->items = grown;
 		grown[l->n++] = *one;
 	}
 	free(one);
-	return grown ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	return grown ? 0 : err_no_memory(err);
 }
 
 static int read_lines(struct pending_left *l, const char *path, struct err *err)
@@ -133,7 +133,7 @@ static int add_file(struct pending_left *l, int fd, const char *name, struct err
 		l->names = names;
 	if (!fds || !names) {
 		io_drop(&fd);
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	}
 	fds[l->n_files] = fd;
 	snprintf(names[l->n_files++], sizeof *names, "%.32s", name);
@@ -165,7 +165,7 @@ struct pending_left *pending_left(const struct vault *v, struct err *err)
 	if (l && runs_dir(v, dir, err) != 0)
 		return NULL;
 	if (!l || !(l->dir = strdup(dir))) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	int rc = 0;

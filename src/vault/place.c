@@ -22,7 +22,7 @@ struct place *place_new(struct err *err)
 {
 	AUTO(place) p = calloc(1, sizeof *p);
 	if (!p) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	p->anchor = buf_new(CHARTER_LINE_MAX, err);

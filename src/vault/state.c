@@ -32,7 +32,7 @@ struct state *state_new(const uint8_t store[16], struct err *err)
 {
 	struct state *s = calloc(1, sizeof *s);
 	if (!s) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	memcpy(s->store, store, 16);
@@ -204,7 +204,7 @@ int state_add_pack(struct state *s, const struct state_pack *p, struct err *err)
 	if ((s->n_packs & (s->n_packs - 1)) == 0) {
 		packs = realloc(packs, (s->n_packs ? s->n_packs * 2 : 1) * sizeof *packs);
 		if (!packs)
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 		s->packs = packs;
 	}
 	packs[s->n_packs++] = *p;
@@ -227,7 +227,7 @@ struct state_file *state_add_file(struct state *s, const struct state_file *f, s
 		s->files = files;
 	if (!files || !path) {
 		free(path);
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	files[s->n_files] = *f;
@@ -302,7 +302,7 @@ static int decode_head(struct state *s, struct wire *w, struct err *err)
 		return 0;
 	memcpy(s->stamp, stamp, stamp_len);
 	s->facts = facts_len ? strndup((const char *)facts, facts_len) : NULL;
-	return facts_len && !s->facts ? err_set(err, ERR_NOMEM, "out of memory") : 0;
+	return facts_len && !s->facts ? err_no_memory(err) : 0;
 }
 
 /* Records written before there was this tag end here. */

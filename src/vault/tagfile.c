@@ -21,7 +21,7 @@ struct tagfile *tagfile_open(const char *dir, uint64_t generation, uint32_t numb
 	snprintf(path, sizeof path, "%s/tags-%" PRIu64 "-%" PRIu32, dir, generation, number);
 	struct tagfile *t = calloc(1, sizeof *t);
 	if (!t) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	t->unit_bytes = unit_bytes;
@@ -100,12 +100,12 @@ struct tagfile_cache *tagfile_cache_new(const struct tagfile *t, struct err *err
 		c->slots[i].block = UINT64_MAX;
 		c->slots[i].record = malloc(t->record_bytes);
 		if (!c->slots[i].record) {
-			err_set(err, ERR_NOMEM, "out of memory");
+			err_no_memory(err);
 			return NULL;
 		}
 	}
 	if (!c) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	c->t = t;

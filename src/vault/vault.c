@@ -109,7 +109,7 @@ static struct vault *vault_new(const struct vault_options *o, struct err *err)
 {
 	AUTO(vault) v = calloc(1, sizeof *v);
 	if (crypto_start() != 0 || !v) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	v->url = strdup(o->url);
@@ -118,7 +118,7 @@ static struct vault *vault_new(const struct vault_options *o, struct err *err)
 	if (!v->storage)
 		return NULL;
 	if (!v->url) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		err_no_memory(err);
 		return NULL;
 	}
 	return TAKE(v);
@@ -130,7 +130,7 @@ static int set_state_dir(struct vault *v, const char *state_dir, struct err *err
 	v->state_dir = NULL;
 	if (state_dir && asprintf(&v->state_dir, "%s/%s", state_dir, v->id_text) < 0) {
 		v->state_dir = NULL;
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	}
 	return 0;
 }

@@ -160,7 +160,7 @@ int vault_init(const struct vault_options *options, const struct vault_init_opti
 	if (init->passphrase_len == 0 || init->passphrase_len > SLOT_PASSPHRASE_MAX)
 		return err_set(err, ERR_INVALID, "the passphrase is empty or too long");
 	if (crypto_start() != 0)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	struct making m = { .options = options, .init = init };
 	m.storage = storage_open(options->url, options->storage, err);
 	int rc = m.storage ? make(&m, err) : err->code;

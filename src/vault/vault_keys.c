@@ -149,7 +149,7 @@ static int add_place(void *arg, const struct backend_object *o, struct err *err)
 		size_t cap = l->cap ? l->cap * 2 : 64;
 		struct vault_key_place *list = reallocarray(l->list, cap, sizeof *list);
 		if (!list)
-			return err_set(err, ERR_NOMEM, "out of memory");
+			return err_no_memory(err);
 		l->list = list;
 		l->cap = cap;
 	}
@@ -371,7 +371,7 @@ static int group(struct naming *all, const struct vault_key_place *list, size_t 
 {
 	all->stores = calloc(n + 1, sizeof *all->stores);
 	if (!all->stores)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	for (size_t i = 0; i < n; i++) {
 		if (i == 0 || memcmp(&list[i - 1], &list[i], 32) != 0)
 			all->stores[all->n++].list = &list[i];

@@ -119,7 +119,7 @@ static inline int lab_add_name(void *arg, const struct backend_object *o, struct
 	struct lab_names *l = arg;
 	char(*names)[NAMES_MAX] = realloc(l->names, (l->n + 1) * sizeof *names);
 	if (!names)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	l->names = names;
 	snprintf(names[l->n++], NAMES_MAX, "%s", o->name);
 	return 0;

@@ -318,7 +318,7 @@ static int pages_sink_data(struct sink *k, const void *data, size_t len, struct 
 	struct pages_sink *p = (struct pages_sink *)k;
 	size_t at = p->file->len;
 	if (!pages_resize(p->file, at + len))
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	memcpy(p->file->bytes + at, data, len);
 	return 0;
 }

@@ -474,7 +474,7 @@ static int keep_yesterday(struct model *m)
 	pages_clear(&m->images[1]);
 	m->images[1] = m->images[0];
 	if (!pages_copy(&m->images[0], &m->h.store.now))
-		return err_set(&m->err, ERR_NOMEM, "out of memory");
+		return err_no_memory(&m->err);
 	if (lab_copy_folder(m->before[0], m->before[1], &m->err) != 0)
 		return m->err.code;
 	return lab_copy_folder(m->folder, m->before[0], &m->err);
@@ -501,7 +501,7 @@ static int night(struct model *m)
 	if (keep_yesterday(m) != 0 || happen(m) != 0)
 		return m->err.code;
 	if (!change_store(m))
-		return err_set(&m->err, ERR_NOMEM, "out of memory");
+		return err_no_memory(&m->err);
 	enum fate fate = choose_fate(m, &at);
 	tell(m, fates[fate]);
 	if (look(m, &o) != 0)
@@ -562,7 +562,7 @@ static int history(struct lab *lab, unsigned seed, bool loud, struct err *err)
 	char name[PAGES_NAME], prefix[NAMES_MAX];
 	struct model *m = calloc(1, sizeof *m);
 	if (!m)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return err_no_memory(err);
 	*m = (struct model){ .lab = lab, .random = seed, .seed = seed, .loud = loud };
 	snprintf(name, sizeof name, "history-%u", seed);
 	int rc = history_begin(&m->h, lab, name) ? 0 : ERR_NOMEM;

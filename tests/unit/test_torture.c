@@ -631,7 +631,7 @@ static int write_state(void *arg, struct err *err)
 {
 	AUTO(state) s = state_new(key, err);
 	if (!s || !(s->facts = strdup("{}")))
-		return s ? err_set(err, ERR_NOMEM, "out of memory") : err->code;
+		return s ? err_no_memory(err) : err->code;
 	for (uint32_t i = 1; i < 70; i++) {
 		const struct state_pack p = { .serial = i };
 		char path[20];
