@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "holdfast/err.h"
 
-enum { COLUMNS_MAX = 24, TIME_MAX = 32 };
+enum { COLUMNS_MAX = 28, TIME_MAX = 32 };
 
 enum kind { TEXT = 1, NUMBER, TIME, TRUTH };
 
@@ -30,7 +30,8 @@ static const struct {
 		{ "store_name", TEXT }, { "asset", TEXT }, { "seq", NUMBER }, { "taken", TIME },
 		{ "rto_ms", NUMBER }, { "rto_target_ms", NUMBER }, { "rpo_s", NUMBER },
 		{ "rpo_target_s", NUMBER }, { "passed", NUMBER }, { "failed", NUMBER },
-		{ "skipped", NUMBER }, { "offsite", TRUTH }, { "other_machine", TRUTH }, { "why", TEXT } } },
+		{ "skipped", NUMBER }, { "offsite", TRUTH }, { "other_machine", TRUTH }, { "why", TEXT },
+		{ "approved", TIME }, { "approved_by", TEXT } } },
 	[REPORT_INVENTORY] = { "inventory.csv", "stores", {
 		{ "id", TEXT }, { "writer", TEXT }, { "name", TEXT }, { "asset", TEXT }, { "owner", TEXT },
 		{ "newest", TIME }, { "snapshots", NUMBER }, { "drills", NUMBER }, { "drilled", TIME },

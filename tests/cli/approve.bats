@@ -56,6 +56,7 @@ sign() {
 	hf check -q
 	run hf report
 	[[ $output == *"1 of 1 drill"*"approved by a reviewer"* ]]
+	hf report --csv | grep -q ",m.li@example.com.$"
 	hf evidence -q --out "$T/e"
 	(cd "$T/e" && dash VERIFY.txt "$T/auditor" | grep -q "ALL CHECKS PASSED")
 	cmp "$T/e/drills/$id/approval.sig" "$T/report.json.sig"
