@@ -1,4 +1,4 @@
-/* The end of a session's content-defined files: what was found, and the snapshot's list of them. (session.h) */
+/* The end of a session's content-defined files: what was found, and the list of them. (session.h) */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
  * chunkindex_db - what the parts of a chunk index share: its handle, and SQLite's answers as errors.
  *
- * Private to chunkindex*.c. Whatever says that the database is not what this program wrote marks the
+ * Nobody but chunkindex_*.c includes it. What says that the database is not what this program wrote marks the
  * index as damaged (chunkindex_damaged), which is no failure for its user: the next run is a full.
  */
 #ifndef CHUNKINDEX_DB_H
