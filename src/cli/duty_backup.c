@@ -310,7 +310,8 @@ static int sum_up(struct duty_run *r, struct err *err)
 	for (size_t i = 0; r->plan && i < r->plan->n_groups; i++)
 		if (sum_up_group(r, &r->plan->groups[i], err) != 0)
 			return err->code;
-	return 0;
+	/* of the vault's ledger, whatever becomes of the stores */
+	return r->report.warning.code == ERR_NONE ? 0 : add_note(r, "ledger", &r->report.warning, err);
 }
 
 const struct duty duty_backup = { "backup", is_due, tell, carry_out, note, sum_up };

@@ -161,7 +161,7 @@ int notify_end(const struct notify *n, bool good, const char *summary, const jso
 	AUTO(buf) text = buf_new(NEWS_MAX_BYTES, err);
 	if (ping(n, good ? "" : "/fail", summary, err) != 0)
 		return err->code;
-	if (!is_told(n->config, good))
+	if (!news || !is_told(n->config, good))
 		return 0;
 	if (!text || json_encode(news, text, err) != 0 || post_news(n, text, err) != 0)
 		return err->code;

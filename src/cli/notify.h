@@ -29,7 +29,7 @@ struct notify {
 /* ERR_* only from the problem visitor. */
 int notify_start(const struct notify *n, struct err *err);
 
-/* summary: text; news: one object. */
+/* summary: text; news: one object, or NULL where there is none but for the watchdog. */
 int notify_end(const struct notify *n, bool good, const char *summary, const json_t *news,
                struct err *err);
 

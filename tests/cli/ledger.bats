@@ -100,6 +100,19 @@ two_nights() {
 	[ "$(entries run)" -eq 4 ]
 }
 
+@test "the mail of a run names a ledger that was set back" {
+	two_nights
+	log=$(log_of)
+	cp -r "$log" "$T/old"
+	sql "$T/crm.db" "update customers set name = 'again' where id % 100 = 0"
+	hf backup -q
+	rm -r "$log"
+	cp -r "$T/old" "$log"
+	faketime -f +1d true 2>/dev/null || skip "no faketime"
+	run -20 faketime -f +1d "$HOLDFAST" -c "$CONF" run -q
+	[[ $output == *"NOTE    ledger: was set back: the vault has 2 entries, root "* ]]
+}
+
 @test "a ledger that is gone is missed" {
 	two_nights
 	rm -r "$(log_of)"

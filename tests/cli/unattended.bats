@@ -258,6 +258,11 @@ print(*[json.loads(line)["path"] for line in open(sys.argv[1])])' "$T/web/log"; 
 	sed -i 's/^command = false/command = echo dump/; s/^notify-command/notify-when = always\n&/' "$CONF"
 	run -0 hf run -q
 	[ "$(json result <"$T/news")" = success ]
+	# nothing was due, and that is no news
+	rm "$T/news"
+	run -0 hf run -q
+	[ -z "$output" ]
+	[ ! -e "$T/news" ]
 	sed -i 's/^notify-command.*/notify-command = false/; s/^command = .*/command = false/' "$CONF"
 	faketime -f +1d true 2>/dev/null || skip "no faketime"
 	run -1 faketime -f +1d "$HOLDFAST" -c "$CONF" run -q
