@@ -125,6 +125,7 @@ struct store_info {
 	uint8_t store[VAULT_STORE_ID_BYTES];
 	const char *name;            /* NULL where this machine has no key that opens the name */
 	const char *writer_name;     /* from the charter */
+	const char *damage;          /* why no key object tells the name; NULL: none failed */
 };
 /* What was read from copies and not told yet, as an error to be told: of this store's objects, or of all
  * (NULL); false: nothing. */
@@ -134,8 +135,8 @@ typedef int store_visit(void *arg, const struct store_info *info, struct err *er
 
 /* Visit every store that has objects in the vault. Names are read from keys/ with the recovery secret,
  * and from those of them that are sealed to this machine; else only names given in `known`
- * (NULL-terminated, may be NULL) are recognised, and only of this machine's own stores. ERR_CORRUPT
- * naming a key object that fails. */
+ * (NULL-terminated, may be NULL) are recognised, and only of this machine's own stores. A key object that
+ * is damaged costs its own store the name at most. The strings last as long as the visit. */
 int vault_stores(struct vault *v, const char *const *known, store_visit *visit, void *arg,
                  struct err *err);
 

@@ -6,7 +6,6 @@
 
 #include "base/crew.h"
 #include "cli/output.h"
-#include "holdfast/err.h"
 
 enum { WINDOW = 256 };   /* stores whose snapshots are in memory: some 100 bytes each */
 
@@ -16,6 +15,11 @@ struct newest {
 	struct vault *vault;
 	struct asking_newest *list;
 };
+
+bool asking_concerns_one(int code)
+{
+	return code == ERR_CORRUPT || code == ERR_FORK || code == ERR_LIMIT || code == ERR_NEWER;
+}
 
 static int ask_newest(void *arg, uint64_t number, struct err *err)
 {
@@ -29,14 +33,19 @@ static int ask_newest(void *arg, uint64_t number, struct err *err)
 		return 0;
 	if (q->label)
 		output_name(err, q->label);
-	return rc;
+	if (!asking_concerns_one(rc))
+		return rc;
+	q->why = *err;
+	return 0;
 }
 
 int asking_newest(struct vault *v, struct asking_newest *list, size_t n, struct err *err)
 {
 	struct newest all = { v, list };
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		list[i].found = false;
+		list[i].why.code = ERR_NONE;
+	}
 	return crew_run(vault_at_once(v), n, ask_newest, &all, err);
 }
 

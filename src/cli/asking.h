@@ -9,8 +9,8 @@
 #include <stddef.h>
 
 #include "cli/stores.h"
+#include "holdfast/err.h"
 
-struct err;
 struct vault;
 
 struct asking_newest {
@@ -18,10 +18,14 @@ struct asking_newest {
 	const char *label;                /* with which an error begins; NULL: it is told as it is */
 	struct snapshot_info newest;
 	bool found;                       /* there is a snapshot */
+	struct err why;                   /* code not 0: damage or a fork, and it is not known */
 };
 
-/* The newest snapshot of each. Ends with the error of the first in the list that has one; what follows it
- * may not have been asked. */
+/* Does an error say something of one store's objects, and nothing of the others'? */
+bool asking_concerns_one(int code);
+
+/* The newest snapshot of each. Damage of one store is told in its `why`; anything else ends it, with the
+ * error of the first in the list that has one. */
 int asking_newest(struct vault *v, struct asking_newest *list, size_t n, struct err *err);
 
 /* All snapshots of a store, oldest first. */

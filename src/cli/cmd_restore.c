@@ -37,7 +37,8 @@ static int overview_row(struct cli *cli, struct table *t, const struct asking_ne
 		                                    (json_int_t)newest->time_s, "listed_bytes",
 		                                    (json_int_t)newest->listed_bytes, "kind",
 		                                    snapshot_kind_text(newest->kind)), err);
-	char seq[TEXT_MAX] = "none", when[TEXT_MAX] = "", age[TEXT_MAX] = "", size[TEXT_MAX] = "";
+	char seq[TEXT_MAX] = "", when[TEXT_MAX] = "", age[TEXT_MAX] = "", size[TEXT_MAX] = "";
+	snprintf(seq, sizeof seq, "%s", of->why.code == ERR_NONE ? "none" : "damaged");
 	if (of->found) {
 		snprintf(seq, sizeof seq, "%" PRIu64, newest->seq);
 		text_time(when, newest->time_s);
@@ -47,7 +48,25 @@ static int overview_row(struct cli *cli, struct table *t, const struct asking_ne
 	return TABLE_ROW(t, err, of->label, seq, when, age, size);
 }
 
-static int overview_rows(struct cli *cli, struct table *t, const struct stores *list, struct err *err)
+/* A store whose key or newest snapshot is damaged hides no other. */
+static size_t tell_damage(const struct stores *list, const struct asking_newest *all)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < list->n; i++) {
+		struct err key = { 0 };
+		if (list->entries[i].info.damage)
+			err_set(&key, ERR_CORRUPT, "%s", list->entries[i].info.damage);
+		if (key.code != ERR_NONE)
+			output_error(&key);
+		if (all[i].why.code != ERR_NONE)
+			output_error(&all[i].why);
+		n += key.code != ERR_NONE || all[i].why.code != ERR_NONE;
+	}
+	return n;
+}
+
+static int overview_rows(struct cli *cli, struct table *t, const struct stores *list, size_t *damaged,
+                         struct err *err)
 {
 	struct asking_newest *all = calloc(list->n + 1, sizeof *all);
 	if (!all)
@@ -58,6 +77,7 @@ static int overview_rows(struct cli *cli, struct table *t, const struct stores *
 	int rc = asking_newest(cli->vault, all, list->n, err);
 	for (size_t i = 0; i < list->n && rc == 0; i++)
 		rc = overview_row(cli, t, &all[i], err);
+	*damaged = tell_damage(list, all);
 	free(all);
 	return rc;
 }
@@ -77,21 +97,23 @@ static int overview(struct cli *cli, struct err *err)
 {
 	if (cli_open(cli, err) != 0)
 		return err->code;
+	size_t damaged = 0;
 	AUTO(stores) list = stores_load(cli, STORES_ASK, err);
 	AUTO(table) t = table_new("lrlrr", err);
 	if (!list || !t || TABLE_ROW(t, err, "STORE", "SNAPSHOT", "TIME", "AGE", "TO FETCH") != 0)
 		return err->code;
-	if (overview_rows(cli, t, list, err) != 0)
+	if (overview_rows(cli, t, list, &damaged, err) != 0)
 		return err->code;
+	int code = damaged ? EXIT_DAMAGE : EXIT_DONE;
 	if (cli->options.json)
-		return 0;
+		return code;
 	printf("Vault %s, %s, %zu store%s\n\n", vault_short_id(cli->vault), vault_url(cli->vault),
 	       list->n, list->n == 1 ? "" : "s");
 	if (list->n == 0)
-		return 0;
+		return code;
 	table_print(t);
 	next_command(cli, list);
-	return 0;
+	return code;
 }
 
 /* A masked store must not go back to its place, nor a part of it or a skeleton anywhere. */

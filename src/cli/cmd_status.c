@@ -22,6 +22,8 @@ static const struct option_spec options[] = {
 static enum exit_code exit_of(const struct cli *cli, const struct status_view *v)
 {
 	const struct err *away = &v->vaults[0].away;
+	if (v->damaged > 0 || v->ledger.code != ERR_NONE)
+		return EXIT_DAMAGE;
 	if (v->overdue > 0)
 		return EXIT_OVERDUE;
 	if (away->code != ERR_NONE)
@@ -40,9 +42,11 @@ static void tell_abilities(const struct cli *cli)
 		printf("%s%s\n", vault_abilities_text(cli->vault, text), more);
 }
 
-/* What is told of stores outranks drills, but for copies that are late. */
+/* What is told of stores outranks drills, but for copies that are late; damage outranks all. */
 static enum exit_code both(enum exit_code stores, enum exit_code drills)
 {
+	if (drills == EXIT_DAMAGE)
+		return drills;
 	return drills != EXIT_DONE && (stores == EXIT_DONE || stores == EXIT_DEGRADED) ? drills : stores;
 }
 
@@ -61,6 +65,23 @@ static int tell(struct cli *cli, const struct status_view *v, const struct drill
 	return 0;
 }
 
+static void tell_trouble(const struct err *what)
+{
+	if (what->code != ERR_NONE)
+		output_error(what);
+}
+
+static void tell_troubles(const struct status_view *v, const struct drill_status *drills)
+{
+	for (size_t i = 0; i < v->n_vaults; i++)
+		tell_trouble(&v->vaults[i].away);
+	for (size_t i = 0; i < v->n; i++)
+		tell_trouble(&v->stores[i].why);
+	tell_trouble(&v->ledger);
+	if (v->ledger.code != drills->unread.code)
+		tell_trouble(&drills->unread);
+}
+
 static int run(struct cli *cli, struct err *err)
 {
 	static const struct drill_status nothing = { 0 };
@@ -72,9 +93,7 @@ static int run(struct cli *cli, struct err *err)
 		return err->code;
 	const struct drill_status *drills = own ? own : &nothing;
 	enum exit_code code = both(exit_of(cli, v), drill_status_exit(drills));
-	for (size_t i = 0; i < v->n_vaults; i++)
-		if (v->vaults[i].away.code != ERR_NONE)
-			output_error(&v->vaults[i].away);
+	tell_troubles(v, drills);
 	if (o->own[PROMETHEUS] && status_metrics_write(v, drills, o->own[PROMETHEUS], err) != 0)
 		return err->code;
 	int rc = tell(cli, v, drills, code, err);
@@ -89,7 +108,8 @@ const struct command cmd_status = {
 	         "or where none is set against the schedule: late is what missed a whole turn. A copy is\n"
 	         "late where the first vault has a newer snapshot. With -v fleets are unfolded, and keys'\n"
 	         "epochs shown. Exit status 5: a store or a drill is overdue; 6: the last drill did not\n"
-	         "pass, or one was killed; 4: a copy is late, or a further vault could not be looked at.\n",
+	         "pass, or one was killed; 4: a copy is late, or a further vault could not be looked at;\n"
+	         "20: a snapshot or a ledger is damaged, and what it would tell is missing here.\n",
 	.options = options,
 	.run = run,
 };

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "cli/asking.h"
 #include "cli/cli.h"
 #include "cli/drill_listing.h"
 #include "cli/due.h"
 #include "cli/outcomes.h"
-#include "holdfast/err.h"
 #include "holdfast/vault.h"
 
 enum { LOOK_BACK_S = 90 * 86400 };
@@ -45,6 +45,10 @@ static int count_lost(struct drill_status *s, struct cli *cli, struct err *err)
 	if (!cli->vault || s->n == 0)
 		return 0;
 	AUTO(drill_listing) l = drill_listing_new(cli, (uint64_t)(s->now_s - LOOK_BACK_S), err);
+	if (!l && asking_concerns_one((int)err->code)) {
+		s->unread = *err;
+		return 0;
+	}
 	if (!l)
 		return err->code;
 	for (size_t i = 0; i < l->n; i++)
@@ -78,5 +82,7 @@ struct drill_status *drill_status_new(struct cli *cli, struct err *err)
 
 enum exit_code drill_status_exit(const struct drill_status *s)
 {
+	if (s->unread.code != ERR_NONE)
+		return EXIT_DAMAGE;
 	return s->failed || s->lost ? EXIT_DRILL : s->late ? EXIT_OVERDUE : EXIT_DONE;
 }

@@ -8,9 +8,9 @@
 
 #include "base/scope.h"
 #include "cli/exit_code.h"
+#include "holdfast/err.h"
 
 struct cli;
-struct err;
 
 enum { DRILL_STANDING_WORD_MAX = 24 };
 
@@ -28,15 +28,16 @@ struct drill_status {
 	struct drill_standing *all;      /* in the order of the configuration */
 	size_t n, failed, late;
 	size_t lost;                     /* begun and never finished, on any machine, in the last 90 days */
+	struct err unread;               /* code not 0: a ledger is damaged, and that is not known */
 };
 
 /* With no [drill] nothing is asked. The vault may be away (then `lost` is not known, and 0). NULL with
- * ERR_NOMEM, errors of files and of reading the ledgers. The names are the configuration's. */
+ * ERR_NOMEM, errors of files and of asking the vault. The names are the configuration's. */
 struct drill_status *drill_status_new(struct cli *cli, struct err *err);
 void drill_status_free(struct drill_status *s);
 AUTO_FREE(drill_status);
 
-/* EXIT_DRILL (the last one did not pass, or one was killed), EXIT_OVERDUE or EXIT_DONE. */
+/* EXIT_DAMAGE, EXIT_DRILL (the last one did not pass, or one was killed), EXIT_OVERDUE or EXIT_DONE. */
 enum exit_code drill_status_exit(const struct drill_status *s);
 
 #endif

@@ -194,6 +194,12 @@ static int restore_each(struct run *r, struct err *err)
 	size_t n;
 	for (size_t i = 0; i < r->jobs->n; i += n ? n : 1) {
 		n = small_from(r, i);
+		if (r->jobs->jobs[i].why.code != ERR_NONE) {
+			*err = r->jobs->jobs[i].why;
+			output_error(err);
+			r->failed++;
+			continue;
+		}
 		int rc = n ? restore_window(r, &r->jobs->jobs[i], n, err)
 		           : restore_one(r, &r->jobs->jobs[i], err);
 		if (rc == ERR_STOPPED || (n && rc != 0))
@@ -226,5 +232,8 @@ int restore_all(struct cli *cli, const struct restore_jobs *jobs, const struct m
 	int rc = jobs->n == 1 ? restore_one(&r, &jobs->jobs[0], err) : settle(&r, restore_each(&r, err));
 	if (rc != 0)
 		return rc;
+	if (jobs->unnamed.code != ERR_NONE)
+		output_error(&jobs->unnamed);
+	r.failed += jobs->unnamed.code != ERR_NONE;
 	return r.failed ? EXIT_SOME_FAILED : r.degraded ? EXIT_DEGRADED : EXIT_DONE;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/crew.h"
+#include "cli/asking.h"
 #include "cli/cli.h"
 #include "cli/config.h"
 #include "holdfast/backup.h"
@@ -130,11 +131,21 @@ struct asking {
 	pthread_mutex_t large;       /* lists of files of large stores may be large: one at a time */
 };
 
+/* One store of several that has no such snapshot, or a damaged one, keeps no other from being restored. */
+static int keep_for_later(const struct asking *a, struct restore_job *job, struct err *err)
+{
+	if (a->list->n == 1 || !(err->code == ERR_ABSENT || asking_concerns_one((int)err->code)))
+		return err->code;
+	job->why = *err;
+	return 0;
+}
+
 static int choose(void *arg, uint64_t number, struct err *err)
 {
 	const struct asking *a = arg;
 	struct restore_job *job = &a->list->jobs[number];
-	return choice_select(a->cli, job->store, a->snapshot, &job->snapshot, err);
+	int rc = choice_select(a->cli, job->store, a->snapshot, &job->snapshot, err);
+	return rc == 0 ? 0 : keep_for_later(a, job, err);
 }
 
 static int look_at_files(void *arg, uint64_t number, struct err *err)
@@ -142,13 +153,18 @@ static int look_at_files(void *arg, uint64_t number, struct err *err)
 	struct asking *a = arg;
 	struct restore_job *job = &a->list->jobs[number];
 	bool large = job->snapshot.listed_bytes > LARGE_BYTES;
+	if (job->why.code != ERR_NONE)
+		return 0;
 	if (large)
 		pthread_mutex_lock(&a->large);
 	int rc = snapshot_files(a->cli->vault, &job->store->info, job->snapshot.seq, look_at_file, job,
 	                        NULL, err);
 	if (large)
 		pthread_mutex_unlock(&a->large);
-	return rc == 0 ? 0 : choice_wrap(a->cli, job->store->label, err);
+	if (rc == 0)
+		return 0;
+	choice_wrap(a->cli, job->store->label, err);
+	return keep_for_later(a, job, err);
 }
 
 static int ask(struct cli *cli, struct restore_jobs *list, crew_work *work, const char *snapshot,
@@ -168,6 +184,8 @@ static int spread(struct cli *cli, struct restore_jobs *list, const char *to, st
 		return err->code;
 	for (size_t i = 0; i < list->n; i++) {
 		struct restore_job *job = &list->jobs[i];
+		if (job->why.code != ERR_NONE)
+			continue;
 		int rc = clashes(list, job) ? place_below(cli, job, to, err)
 		                            : set_to(job, to, NULL, err);
 		if (rc != 0)
@@ -184,6 +202,8 @@ static int place(struct cli *cli, struct restore_jobs *list, const char *to, str
 		return spread(cli, list, to, err);
 	for (size_t i = 0; i < list->n; i++) {
 		struct restore_job *job = &list->jobs[i];
+		if (job->why.code != ERR_NONE)
+			continue;
 		int rc = to ? set_to(job, to, NULL, err) : set_home(cli, job, err);
 		if (rc != 0)
 			return rc;
@@ -211,6 +231,16 @@ static int make_jobs(struct cli *cli, struct restore_jobs *list, const char *sna
 	return ask(cli, list, choose, snapshot, err);
 }
 
+/* A pattern may mean what has no name to compare it with. */
+static void look_for_unnamed(struct restore_jobs *list, const char *pattern)
+{
+	for (size_t i = 0; strpbrk(pattern, "*?[") && i < list->stores->n; i++)
+		if (list->stores->entries[i].info.damage)
+			err_set(&list->unnamed, ERR_CORRUPT,
+			        "%s: whether '%.100s' means its store is not known",
+			        list->stores->entries[i].info.damage, pattern);
+}
+
 struct restore_jobs *restore_jobs_new(struct cli *cli, const char *operand, const char *to,
                                       struct err *err)
 {
@@ -224,7 +254,10 @@ struct restore_jobs *restore_jobs_new(struct cli *cli, const char *operand, cons
 	}
 	char *pattern = spec.store;
 	list->stores = stores_load_to_read(cli, pattern, err);
-	if (!list->stores || stores_keep(list->stores, &pattern, 1, err) != 0 ||
+	if (!list->stores)
+		return NULL;
+	look_for_unnamed(list, pattern);
+	if (stores_keep(list->stores, &pattern, 1, err) != 0 ||
 	    choice_prefer(cli, list->stores, spec.snapshot, err) != 0 ||
 	    make_jobs(cli, list, spec.snapshot, err) != 0 || place(cli, list, to, err) != 0)
 		return NULL;

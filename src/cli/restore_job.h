@@ -7,9 +7,9 @@
 
 #include "base/scope.h"
 #include "cli/choice.h"
+#include "holdfast/err.h"
 #include "holdfast/source.h"
 
-struct err;
 struct cli;
 
 enum { RESTORE_JOB_SMALL = 4 << 20 };
@@ -22,6 +22,7 @@ struct restore_job {
 	char *to;                       /* folder */
 	char *first_file;               /* path inside the snapshot, while places are given out */
 	size_t files;
+	struct err why;                 /* code not 0: it cannot be restored; only where there are several */
 	bool small;                     /* one page file that fits RESTORE_JOB_SMALL, as does what is fetched:
 	                                   known only where there are several */
 };
@@ -30,6 +31,7 @@ struct restore_jobs {
 	struct stores *stores;
 	struct restore_job *jobs;
 	size_t n;
+	struct err unnamed;             /* code not 0: a store whose name cannot be read might be meant too */
 };
 
 /* Opens and unlocks the vault. `to` is --to or NULL. */

@@ -52,7 +52,9 @@ static void note_text(const struct status_store *s, char out[NOTE_MAX])
 {
 	size_t used = 0;
 	out[0] = '\0';
-	if (s->overdue)
+	if (s->why.code != ERR_NONE)
+		used = (size_t)snprintf(out, NOTE_MAX, "DAMAGED");
+	else if (s->overdue)
 		used = (size_t)snprintf(out, NOTE_MAX, "LATE");
 	if (s->outcome.failures > 0)
 		used += (size_t)snprintf(out + used, NOTE_MAX - used, "%sfailed %s", used ? ", " : "",
@@ -274,6 +276,8 @@ static int store_json(const struct status_view *v, const struct status_store *s,
 	if (!j)
 		return output_json(j, err);
 	set_time(j, v, s->found ? s->newest.seq : 0, s->good_s);
+	if (s->why.code != ERR_NONE)
+		json_object_set_new(j, "error", output_json_text(s->why.msg));
 	if (s->rpo_s)
 		json_object_set_new(j, "rpo_s", json_integer((json_int_t)s->rpo_s));
 	if (s->memory.epoch) {

@@ -164,7 +164,7 @@ static bool is_overdue(const struct status_view *v, const struct cli *cli, const
 	struct due due;
 	if (!s->section)
 		return false;
-	if (good_s <= 0)
+	if (good_s <= 0 || s->why.code != ERR_NONE)
 		return true;
 	if (s->rpo_s)
 		return v->now_s - good_s > (int64_t)s->rpo_s;
@@ -213,8 +213,10 @@ static int look_at_newest(struct status_view *v, struct cli *cli, struct err *er
 	if (find_newest(v, cli->vault, &list, true, err) != 0)
 		return err->code;
 	for (size_t i = 0; i < v->n; i++) {
+		v->stores[i].why = list[i].why;
 		v->stores[i].found = list[i].found;
 		v->stores[i].newest = list[i].newest;
+		v->damaged += list[i].why.code != ERR_NONE;
 	}
 	free(list);
 	return 0;
@@ -238,7 +240,10 @@ static int look_at_runs(struct status_view *v, struct cli *cli, struct err *err)
 			s->good_s = queries[k - 1].newest_s;
 	}
 	free(queries);
-	return rc;
+	if (!asking_concerns_one(rc))
+		return rc;
+	v->ledger = *err;
+	return 0;
 }
 
 static int look_at_stores(struct status_view *v, struct cli *cli, struct err *err)
@@ -303,6 +308,11 @@ static int look_at_copies(struct status_view *v, const struct cli *cli, struct s
 		const struct snapshot_info *info = &list[i].newest;
 		if (!s->info)
 			continue;
+		if (list[i].why.code != ERR_NONE) {
+			*err = list[i].why;
+			free(list);
+			return err->code;
+		}
 		if (list[i].found)
 			*c = (struct status_copy){ .found = true, .time_s = info->time_s, .seq = info->seq };
 		c->late = s->found && (!c->found || c->seq < s->newest.seq);

@@ -25,6 +25,7 @@ struct status_store {
 	const char *label;                      /* what users call it */
 	const struct config_section *section;   /* NULL: not of this configuration, so never late */
 	const struct store_info *info;          /* NULL: the vault does not hold it, or is away */
+	struct err why;                         /* code not 0: damage or a fork, and it is not known */
 	bool found;                             /* there is a snapshot, */
 	struct snapshot_info newest;            /* this one */
 	int64_t good_s;                         /* its time, or when a run last found it current, or what is
@@ -63,10 +64,12 @@ struct status_view {
 	struct status_vault *vaults;            /* the one that was asked for first */
 	size_t n_vaults;
 	size_t overdue, late, away;             /* stores; copies; vaults */
+	size_t damaged;                         /* stores */
+	struct err ledger;                      /* code not 0: what runs found current is not known */
 	struct status_data *data;               /* what the pointers above point into */
 };
 
-/* NULL with ERR_NOMEM, ERR_INVALID; damage and forks that were found; an operand that means nothing. */
+/* NULL with ERR_NOMEM, ERR_INVALID; damage of the vault as a whole; an operand that means nothing. */
 struct status_view *status_view_new(struct cli *cli, struct err *err);
 void status_view_free(struct status_view *v);
 AUTO_FREE(status_view);

@@ -17,6 +17,7 @@ static void entry_drop(struct store_entry *e)
 {
 	free((char *)(uintptr_t)e->info.name);
 	free((char *)(uintptr_t)e->info.writer_name);
+	free((char *)(uintptr_t)e->info.damage);
 }
 
 void stores_free(struct stores *list)
@@ -40,7 +41,9 @@ static int add(void *arg, const struct store_info *info, struct err *err)
 	*e = (struct store_entry){ .info = *info };
 	e->info.name = info->name ? strdup(info->name) : NULL;
 	e->info.writer_name = info->writer_name ? strdup(info->writer_name) : NULL;
-	if ((info->name && !e->info.name) || (info->writer_name && !e->info.writer_name))
+	e->info.damage = info->damage ? strdup(info->damage) : NULL;
+	if ((info->name && !e->info.name) || (info->writer_name && !e->info.writer_name) ||
+	    (info->damage && !e->info.damage))
 		return err_no_memory(err);
 	return 0;
 }
@@ -73,7 +76,8 @@ static void label(struct stores *list)
 			         shared && e->info.writer_name ? e->info.writer_name : "",
 			         shared && e->info.writer_name ? ":" : "", e->info.name);
 		else
-			snprintf(e->label, sizeof e->label, "(%.12s, name not known here)", id);
+			snprintf(e->label, sizeof e->label, "(%.12s, %s)", id,
+			         e->info.damage ? "its key is damaged" : "name not known here");
 	}
 }
 
@@ -136,13 +140,21 @@ bool stores_match(const struct store_entry *entry, const char *pattern)
 
 static int none(const struct stores *list, const char *pattern, struct err *err)
 {
-	const char *best = NULL;
+	const char *best = NULL, *damage = NULL;
 	size_t distance = SIZE_MAX, unknown = 0;
-	for (size_t i = 0; i < list->n; i++)
-		if (list->entries[i].info.name)
-			best = nearest_better(pattern, list->entries[i].info.name, best, &distance);
-		else
-			unknown++;
+	for (size_t i = 0; i < list->n; i++) {
+		const struct store_info *info = &list->entries[i].info;
+		if (info->name)
+			best = nearest_better(pattern, info->name, best, &distance);
+		unknown += !info->name;
+		damage = info->damage ? info->damage : damage;
+	}
+	if (damage) {
+		err_set(err, ERR_CORRUPT, "%.100s: no store has that name, but one has a name that cannot be "
+		        "read: %s", pattern, damage);
+		return err_hint(err, "another copy of the vault may have that key whole; in a bucket that "
+		                     "keeps versions, --as-of TIME");
+	}
 	err_set(err, ERR_ABSENT, "%s: no such store in the vault", pattern);
 	if (best)
 		return err_hint(err, "did you mean '%s'?", best);

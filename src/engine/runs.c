@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/hex.h"
 #include "base/wire.h"
 #include "engine/ledger_facts.h"
 #include "format/entry.h"
@@ -68,7 +69,9 @@ static int verify_tile(struct walk *w, struct err *err)
 		return err->code;
 	if (merkle_verify_entry(w->leaves[0], first, w->note.size, &proof, w->note.root))
 		return 0;
-	err_set(err, ERR_CORRUPT, "entries of a ledger are not those that its checkpoint signs for");
+	char key[33];
+	hex_encode(key, w->key, 16);
+	err_set(err, ERR_CORRUPT, "%s/log/: its entries are not those that its checkpoint signs for", key);
 	return err_hint(err, "'holdfast ledger verify' shows all that is wrong with it");
 }
 

@@ -32,15 +32,20 @@ static int make_epoch(struct session *s, uint32_t number, struct err *err)
 	return 0;
 }
 
-/* What is sealed to a lost key cannot be restored: no snapshot may list such packs. */
-static int replace_epochs(struct session *s, uint32_t there, struct err *err)
+/* What is sealed to a lost or damaged key cannot be restored: no snapshot may list such packs. */
+static int replace_epochs(struct session *s, const struct vault_epoch *there, struct err *err)
 {
+	static const char then[] = "snapshots sealed to it cannot be restored. A new epoch and a full snapshot "
+	                           "were made";
 	uint32_t from = s->next->full_epoch, to = s->next->epoch;
-	session_warn(s, ERR_ABSENT, "%s: a key of its epochs %" PRIu32 " to %" PRIu32 " is gone from the "
-	             "vault: snapshots sealed to it cannot be restored. A new epoch and a full snapshot "
-	             "were made", s->spec->source.name, from, to);
+	if (there->damaged)
+		session_warn(s, ERR_CORRUPT, "%s: the key of its epoch %" PRIu32 " is damaged in the vault: %s",
+		             s->spec->source.name, there->number, then);
+	else
+		session_warn(s, ERR_ABSENT, "%s: a key of its epochs %" PRIu32 " to %" PRIu32 " is gone from "
+		             "the vault: %s", s->spec->source.name, from, to, then);
 	s->full = true;
-	return make_epoch(s, (there > to ? there : to) + 1, err);
+	return make_epoch(s, (there->number > to ? there->number : to) + 1, err);
 }
 
 int session_choose_epoch(struct session *s, struct err *err)
@@ -51,8 +56,8 @@ int session_choose_epoch(struct session *s, struct err *err)
 	memcpy(known.tag, n->key_tag, sizeof known.tag);
 	if (vault_newest_epoch(s->vault, s->store, n->full_epoch, &known, &there, err) != 0)
 		return err->code;
-	if (there.number < n->epoch || (s->base && !s->full && !there.whole))
-		return replace_epochs(s, there.number, err);
+	if (there.damaged || there.number < n->epoch || (s->base && !s->full && !there.whole))
+		return replace_epochs(s, &there, err);
 	if (there.number > n->epoch || n->epoch == 0) {
 		if (there.number == 0 || !there.granted)
 			return make_epoch(s, there.number + 1, err);

@@ -66,6 +66,7 @@ struct vault_epoch {
 	uint8_t pk[32];
 	char tag[BACKEND_TAG_MAX];   /* recovery's object, as the storage fingerprints it; "": not known */
 	bool whole;                  /* every epoch from the oldest asked for up to it is there */
+	bool damaged;                /* its key object is not as this machine made it: pk is not set */
 	bool granted;                /* it is sealed to every key that the charter grants the store */
 };
 
@@ -77,7 +78,7 @@ int vault_make_epoch(const struct vault *v, const char *store_name, uint32_t num
 
 /* Newest epoch of one of this machine's stores by listing keys/, with its public key verified as made
  * by this machine. One that `known` (may be NULL) describes was verified before: where number and tag
- * are the same, it is not read again. */
+ * are the same, it is not read again. One that is damaged is told in e. */
 int vault_newest_epoch(const struct vault *v, const uint8_t store[16], uint32_t oldest,
                        const struct vault_epoch *known, struct vault_epoch *e, struct err *err);
 

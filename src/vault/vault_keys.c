@@ -256,7 +256,9 @@ int vault_newest_epoch(const struct vault *v, const uint8_t store[16], uint32_t 
 		memcpy(e->pk, known->pk, sizeof e->pk);
 		return 0;
 	}
-	return e->number == 0 ? 0 : newest_pk(v, store, e->number, e->pk, err);
+	int rc = e->number == 0 ? 0 : newest_pk(v, store, e->number, e->pk, err);
+	e->damaged = rc == ERR_CORRUPT || rc == ERR_LIMIT;
+	return e->damaged ? 0 : rc;
 }
 
 /* ---- opening ---- */
@@ -332,32 +334,61 @@ static const char *known_name(const struct vault *v, const struct vault_key_plac
 	return NULL;
 }
 
-/* The newest of one store's keys that this machine opens. The name stays empty where there is none. */
-static int open_newest(const struct vault *v, const struct vault_key_place *list, size_t n,
-                       struct storekey *k, struct err *err)
-{
-	const struct vault_key_place *best = NULL;
-	char name[NAMES_MAX];
-	if (!vault_reads_store(v, list->writer, list->store))
-		return 0;
-	for (size_t i = 0; i < n; i++)
-		if (secret_for(v, list[i].recipient) && (!best || list[i].epoch > best->epoch))
-			best = &list[i];
-	if (!best)
-		return 0;
-	names_key(name, best->writer, best->store, best->epoch, best->recipient);
-	int rc = vault_open_key(v, name, k, err);
-	sodium_memzero(k->sk, sizeof k->sk);
-	return rc;
-}
-
 /* The keys of one store, and its name as far as it is known. */
 struct named {
 	const struct vault_key_place *list;
 	size_t n;
 	bool done;
 	char name[STOREKEY_NAME_MAX + 1];
+	char *damage;                    /* of the newest key that should tell it */
 };
+
+/* The newest of one store's keys that this machine opens and that is older than `below`. */
+static const struct vault_key_place *newest_readable(const struct vault *v, const struct named *s,
+                                                     uint64_t below)
+{
+	const struct vault_key_place *best = NULL;
+	for (size_t i = 0; i < s->n; i++) {
+		const struct vault_key_place *p = &s->list[i];
+		if (p->epoch < below && secret_for(v, p->recipient) && (!best || p->epoch > best->epoch))
+			best = p;
+	}
+	return best;
+}
+
+/* Whoever may write below keys/ can leave junk there: it must not be able to stop a recovery. */
+static bool is_of_one_object(int code)
+{
+	return code == ERR_CORRUPT || code == ERR_ABSENT || code == ERR_LIMIT || code == ERR_NEWER;
+}
+
+static int read_name(const struct vault *v, struct named *s, const struct vault_key_place *p, struct err *err)
+{
+	struct storekey k;
+	char name[NAMES_MAX];
+	names_key(name, p->writer, p->store, p->epoch, p->recipient);
+	int rc = vault_open_key(v, name, &k, err);
+	sodium_memzero(k.sk, sizeof k.sk);
+	if (rc == 0)
+		snprintf(s->name, sizeof s->name, "%s", k.name);
+	return rc;
+}
+
+/* All epochs tell the same name: where the newest is damaged, an older one does. */
+static int read_any_name(const struct vault *v, struct named *s, struct err *err)
+{
+	const struct vault_key_place *p;
+	if (!vault_reads_store(v, s->list->writer, s->list->store))
+		return 0;
+	for (uint64_t below = UINT64_MAX; (p = newest_readable(v, s, below)); below = p->epoch) {
+		int rc = read_name(v, s, p, err);
+		if (rc == 0 || !is_of_one_object(rc))
+			return rc;
+		if (!s->damage && !(s->damage = strdup(err->msg)))
+			return err_no_memory(err);
+	}
+	return 0;
+}
 
 struct naming {
 	const struct vault *vault;
@@ -384,11 +415,11 @@ static int find_name(void *arg, uint64_t number, struct err *err)
 {
 	const struct naming *all = arg;
 	struct named *s = &all->stores[number];
-	struct storekey k = { .name = "" };
 	const char *known = known_name(all->vault, s->list, all->known);
-	if (!known && open_newest(all->vault, s->list, s->n, &k, err) != 0)
+	if (known)
+		snprintf(s->name, sizeof s->name, "%s", known);
+	else if (read_any_name(all->vault, s, err) != 0)
 		return err->code;
-	snprintf(s->name, sizeof s->name, "%s", known ? known : k.name);
 	s->done = true;
 	return 0;
 }
@@ -398,7 +429,8 @@ static int visit_one(const struct vault *v, const struct named *s, store_visit *
 {
 	const struct charter_key *by = charter_find(v->charter, s->list->writer);
 	struct store_info info = { .name = s->name[0] ? s->name : NULL,
-	                           .writer_name = by ? by->name : "" };
+	                           .writer_name = by ? by->name : "",
+	                           .damage = s->name[0] ? NULL : s->damage };
 	memcpy(info.writer, s->list->writer, 16);
 	memcpy(info.store, s->list->store, 16);
 	return visit(arg, &info, err);
@@ -429,6 +461,8 @@ int vault_stores(struct vault *v, const char *const *known, store_visit *visit, 
 	if (rc != 0)
 		return rc;
 	rc = group(&all, list, n, err) == 0 ? visit_all(&all, visit, arg, err) : err->code;
+	for (size_t i = 0; i < all.n; i++)
+		free(all.stores[i].damage);
 	free(all.stores);
 	free(list);
 	return rc;

@@ -70,6 +70,15 @@ tenants_vault() {
 # objects FOLDER PATTERN: the vault's objects that match
 objects() { find "$1" -type f -path "*$2*" | sort; }
 
+# damage FILE: another byte in its middle
+damage() {
+	chmod u+w "$1"
+	python3 -c 'import sys
+data = bytearray(open(sys.argv[1], "rb").read())
+data[len(data) // 2] ^= 1
+open(sys.argv[1], "wb").write(data)' "$1"
+}
+
 # same_vaults A COPY: the same objects with the same bytes; of the tiles of a ledger that are not full the
 # copy needs the newest only
 same_vaults() {

@@ -13,19 +13,6 @@ two_vaults() {
 	cp "$T/crm.db" "$T/good.db"
 }
 
-# damage FILE: change one byte in its middle
-damage() {
-	python3 - "$1" <<-'END'
-		import os, sys
-		with open(sys.argv[1], "r+b") as f:
-		    at = os.path.getsize(sys.argv[1]) // 2
-		    f.seek(at)
-		    byte = f.read(1)
-		    f.seek(at)
-		    f.write(bytes([byte[0] ^ 1]))
-	END
-}
-
 # restores_from_second STORE: a degraded restore that names the other vault, of the right bytes
 restores_from_second() {
 	rm -rf "$T/out"

@@ -780,6 +780,17 @@ static void lose_key(uint32_t epoch)
 	must(lab_remove(&lab, name, &err));
 }
 
+static void damage_key(uint32_t epoch)
+{
+	char name[NAMES_MAX];
+	struct backend *b = vault_storage(lab.reader);
+	AUTO(buf) bytes = buf_new(1 << 20, &err);
+	key_object(epoch, name);
+	must(storage_get_all(b, name, bytes, &err));
+	bytes->bytes[bytes->len / 2] ^= 1;
+	must(storage_put(b, name, bytes->bytes, bytes->len, BACKEND_REPLACE, &err));
+}
+
 static void forget_all(void)
 {
 	while (h.n > 0)
@@ -796,6 +807,20 @@ static void an_epoch_whose_key_is_gone_is_followed_by_another(void **state)
 	forget_all();
 	change(0, 0, PAGE, 7);
 	night(SNAPSHOT_FULL, ERR_ABSENT, "is gone from the vault");
+	AUTO(heads_entry) e = load(3);
+	assert_int_equal(e->head.epoch, 2);
+	change(0, 0, PAGE, 8);
+	night(SNAPSHOT_INCREMENTAL, ERR_NONE, "");
+}
+
+static void an_epoch_whose_key_is_damaged_is_followed_by_another(void **state)
+{
+	(void)state;
+	nights(2);
+	damage_key(1);
+	forget_all();
+	change(0, 0, PAGE, 7);
+	night(SNAPSHOT_FULL, ERR_CORRUPT, "the key of its epoch 1 is damaged in the vault");
 	AUTO(heads_entry) e = load(3);
 	assert_int_equal(e->head.epoch, 2);
 	change(0, 0, PAGE, 8);
@@ -1372,6 +1397,7 @@ int main(void)
 		CASE(a_journal_of_another_session_is_not_taken),
 		CASE(many_files_are_committed_and_resumed),
 		CASE(an_epoch_whose_key_is_gone_is_followed_by_another),
+		CASE(an_epoch_whose_key_is_damaged_is_followed_by_another),
 		CASE(a_lost_key_is_told_again_after_a_run_that_failed),
 		CASE(the_key_of_an_older_epoch_in_use_is_missed_too),
 		CASE(a_due_rotation_starts_an_epoch_and_all_epochs_restore),
