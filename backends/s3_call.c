@@ -105,8 +105,9 @@ static void known_region(struct s3 *s, char region[S3_REGION_MAX + 1])
 
 static int prepare(struct s3 *s, struct s3_request *r, struct signing *out, struct err *err)
 {
+	/* keys that cannot be had are no answer about an object */
 	if (s3_auth_keys(s->auth, &out->keys, err) != 0)
-		return err->code;
+		return err->code = err->code == ERR_ABSENT ? ERR_DENIED : err->code;
 	known_region(s, out->region);
 	snprintf(out->provider, sizeof out->provider, "aws:amz:%s:s3", out->region);
 	hash_body(s, r, out);

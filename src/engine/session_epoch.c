@@ -35,12 +35,12 @@ static int make_epoch(struct session *s, uint32_t number, struct err *err)
 /* What is sealed to a lost or damaged key cannot be restored: no snapshot may list such packs. */
 static int replace_epochs(struct session *s, const struct vault_epoch *there, struct err *err)
 {
-	static const char then[] = "snapshots sealed to it cannot be restored. A new epoch and a full snapshot "
-	                           "were made";
+	static const char then[] = "snapshots sealed to it cannot be restored. A new epoch and a full "
+	                           "snapshot were made";
 	uint32_t from = s->next->full_epoch, to = s->next->epoch;
 	if (there->damaged)
-		session_warn(s, ERR_CORRUPT, "%s: the key of its epoch %" PRIu32 " is damaged in the vault: %s",
-		             s->spec->source.name, there->number, then);
+		session_warn(s, ERR_CORRUPT, "%s: the key of its epoch %" PRIu32 " is damaged in the vault: "
+		             "%s", s->spec->source.name, there->number, then);
 	else
 		session_warn(s, ERR_ABSENT, "%s: a key of its epochs %" PRIu32 " to %" PRIu32 " is gone from "
 		             "the vault: %s", s->spec->source.name, from, to, then);

@@ -785,6 +785,23 @@ static void a_containers_keys_are_got_anew_before_they_expire(void **state)
 	no_aws_environment();
 }
 
+static void a_token_file_that_is_gone_is_no_absent_object(void **state)
+{
+	(void)state;
+	const struct backend_options o = { .location = "crm", .timeout_s = 5 };
+	uint8_t byte;
+	size_t len;
+	no_aws_environment();
+	setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:9/keys", 1);
+	setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/nowhere/token", 1);
+	b = storage_open("s3://crm/v", &o, &err);
+	assert_non_null(b);
+	assert_int_equal(storage_get(b, "vault.json", 0, &byte, 1, &len, &err), ERR_DENIED);
+	assert_non_null(strstr(err.msg, "/nowhere/token"));
+	storage_free(b);
+	no_aws_environment();
+}
+
 static int begin(void **state)
 {
 	(void)state;
@@ -835,6 +852,7 @@ int main(void)
 		cmocka_unit_test(keys_are_looked_for_in_order),
 		cmocka_unit_test(an_ec2_machines_role_is_asked_for_with_a_token),
 		cmocka_unit_test(a_containers_keys_are_got_anew_before_they_expire),
+		cmocka_unit_test(a_token_file_that_is_gone_is_no_absent_object),
 	};
 	return cmocka_run_group_tests(tests, begin, end);
 }
