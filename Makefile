@@ -148,6 +148,8 @@ bench-s3: all tools      ## beside restic on a Ceph gateway, near and behind 100
 	@scripts/bench-s3
 bench-copy: all tools    ## a thousand small stores to a bucket behind 100 ms
 	@scripts/bench-copy
+bench-drill: all tools   ## a drill beside its restore and integrity_check, 1 GiB
+	@scripts/bench-drill
 bench-memory: all tools  ## peak memory at 1 and 8 GiB
 	@scripts/bench-memory
 
@@ -169,4 +171,5 @@ help:                    ## this list
 	$(patsubst %.c,$(BUILD)/%.d,$(wildcard tests/unit/*.c tests/tools/*.c tests/fuzz/*.c))
 .SECONDARY:
 .PHONY: all unit-tests tools torture-tests fuzzers test check asan-build asan tsan torture fuzz evidence-bytes \
-	faults hosts resume cover bench bench-copy bench-month bench-fleet bench-memory bench-s3 install clean help
+	faults hosts resume cover bench bench-copy bench-drill bench-month bench-fleet bench-memory bench-s3 \
+	install clean help
