@@ -1,0 +1,183 @@
+/*
+ * Ledgers in a copy, where others append, drill and copy to the same place meanwhile.
+ *
+ * wrap: copying_folder copying_put
+ */
+#include "ledger_make.h"
+
+#include "engine/copying.h"
+#include "holdfast/copy.h"
+#include "vault/tlog.h"
+
+static struct lab lab;
+static struct err err;
+static char target[LAB_PATH];
+static struct err problem;            /* the last that a copy told */
+
+static void must(int rc)
+{
+	if (rc != 0)
+		fail_msg("%d: %s", rc, err.msg);
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	err = problem = (struct err){ 0 };
+	if (lab_begin(&lab, "memory", &err) != 0)
+		return -1;
+	snprintf(target, sizeof target, "memory://%s/target", lab.dir);
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	memory_forget(target + strlen("memory://"));
+	lab_end(&lab);
+	return 0;
+}
+
+/* ---- what happens meanwhile ---- */
+
+static void (*act)(void);              /* once, just before a name with `moment` in it is dealt with */
+static const char *moment;
+
+static void meanwhile(const char *name)
+{
+	void (*now)(void) = act;
+	if (!now || !strstr(name, moment))
+		return;
+	act = NULL;
+	now();
+}
+
+int __real_copying_folder(struct copying *c, const char *prefix, struct err *e);
+int __wrap_copying_folder(struct copying *c, const char *prefix, struct err *e);
+int __wrap_copying_folder(struct copying *c, const char *prefix, struct err *e)
+{
+	meanwhile(prefix);
+	return __real_copying_folder(c, prefix, e);
+}
+
+int __real_copying_put(struct copying *c, const char *name, const void *data, size_t len, bool replace,
+                       struct err *e);
+int __wrap_copying_put(struct copying *c, const char *name, const void *data, size_t len, bool replace,
+                       struct err *e);
+int __wrap_copying_put(struct copying *c, const char *name, const void *data, size_t len, bool replace,
+                       struct err *e)
+{
+	meanwhile(name);
+	return __real_copying_put(c, name, data, len, replace, e);
+}
+
+/* ---- copying ---- */
+
+static void on_problem(void *arg, const struct err *why)
+{
+	(void)arg;
+	problem = *why;
+}
+
+/* Without any key. */
+static struct copy_result copy_all(void)
+{
+	const struct vault_options o = { .url = lab.url };
+	const struct copy_options how = { .problem = on_problem };
+	struct copy_result r = { 0 };
+	AUTO(vault) v = vault_open(&o, &err);
+	struct copy *c = v ? copy_open(v, target, NULL, &how, &err) : NULL;
+	if (!c)
+		fail_msg("%s", err.msg);
+	must(copy_vault(c, &r, &err));
+	must(copy_ledgers(c, &r, &err));
+	copy_free(c);
+	return r;
+}
+
+static void append_and_copy(void)
+{
+	must_write(lab.writer, 1);
+	struct copy_result r = copy_all();
+	assert_int_equal(r.problems, 0);
+}
+
+/* How many entries the target has. */
+static uint64_t target_size(void)
+{
+	struct note note;
+	AUTO(vault) v = lab_open(&lab, target, NULL, NULL, &err);
+	if (!v)
+		fail_msg("%s", err.msg);
+	must(tlog_checkpoint(v, vault_keyfile(lab.writer)->id, &note, NULL, &err));
+	return note.size;
+}
+
+static void target_is_whole(uint64_t entries)
+{
+	const struct vault_options o = { .url = target };
+	AUTO(vault) v = vault_open(&o, &err);
+	if (!v)
+		fail_msg("%s", err.msg);
+	assert_whole(v, entries);
+}
+
+/* ---- the tests ---- */
+
+static void what_another_copy_brought_meanwhile_is_no_fork(void **state)
+{
+	(void)state;
+	for (uint64_t n = 0; n < 300; n++)
+		must_write(lab.writer, n);
+	copy_all();
+	act = append_and_copy;
+	moment = "/drills/";
+	struct copy_result r = copy_all();
+	assert_null(act);
+	if (r.problems)
+		fail_msg("%s", problem.msg);
+	assert_int_equal(target_size(), 301);
+	target_is_whole(301);
+}
+
+static void what_another_copy_put_meanwhile_is_not_set_back(void **state)
+{
+	(void)state;
+	must_write(lab.writer, 0);
+	copy_all();
+	must_write(lab.writer, 2);
+	act = append_and_copy;
+	moment = "/log/tile/";
+	struct copy_result r = copy_all();
+	assert_null(act);
+	assert_int_equal(r.problems, 0);
+	assert_int_equal(target_size(), 3);
+	target_is_whole(3);
+}
+
+/* Longer, and not from here. */
+static void a_target_with_entries_that_are_nowhere_here_is_told_and_left(void **state)
+{
+	(void)state;
+	must_write(lab.writer, 0);
+	copy_all();
+	AUTO(vault) away = lab_open(&lab, target, NULL, NULL, &err);
+	assert_non_null(away);
+	must_write(away, 2);
+	struct copy_result r = copy_all();
+	assert_int_equal(r.problems, 1);
+	assert_int_equal(problem.code, ERR_FORK);
+	assert_non_null(strstr(problem.msg, "has 2 entries of this ledger, here are 1"));
+	assert_int_equal(target_size(), 2);
+}
+
+int main(void)
+{
+#define WITH_LAB(f) cmocka_unit_test_setup_teardown(f, begin, end)
+	const struct CMUnitTest tests[] = {
+		WITH_LAB(what_another_copy_brought_meanwhile_is_no_fork),
+		WITH_LAB(what_another_copy_put_meanwhile_is_not_set_back),
+		WITH_LAB(a_target_with_entries_that_are_nowhere_here_is_told_and_left),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
