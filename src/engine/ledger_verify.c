@@ -304,6 +304,7 @@ static int remember(struct verifying *y, const struct log *l, struct err *err)
 
 static int verify(struct verifying *y, struct err *err)
 {
+	const struct ledger_match_how how = { .told = told, .arg = y, .copy = y->options->copy };
 	int rc = 0;
 	for (size_t i = 0; i < y->n && rc == 0; i++)
 		rc = read_checkpoint(y, &y->logs[i], err);
@@ -321,7 +322,7 @@ static int verify(struct verifying *y, struct err *err)
 		rc = compare_with_kept(y, err);
 	meter_phase(&y->meter, "comparing", 0);
 	if (rc == 0)
-		rc = ledger_match(y->vault, y->facts, told, y, y->result, err);
+		rc = ledger_match(y->vault, y->facts, &how, y->result, err);
 	for (size_t i = 0; i < y->n && rc == 0; i++)
 		rc = remember(y, &y->logs[i], err);
 	return rc;

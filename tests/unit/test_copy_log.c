@@ -1,5 +1,5 @@
 /*
- * Ledgers in a copy, where others append, drill and copy to the same place meanwhile.
+ * Ledgers in a copy: of some stores, and where others append and copy to the same place meanwhile.
  *
  * wrap: copying_folder copying_put
  */
@@ -79,8 +79,8 @@ static void on_problem(void *arg, const struct err *why)
 	problem = *why;
 }
 
-/* Without any key. */
-static struct copy_result copy_all(void)
+/* All ledgers, and some stores; without any key. */
+static struct copy_result copy_with(const struct store_info *const *stores, size_t n)
 {
 	const struct vault_options o = { .url = lab.url };
 	const struct copy_options how = { .problem = on_problem };
@@ -90,9 +90,15 @@ static struct copy_result copy_all(void)
 	if (!c)
 		fail_msg("%s", err.msg);
 	must(copy_vault(c, &r, &err));
+	must(copy_stores(c, stores, n, &err));
 	must(copy_ledgers(c, &r, &err));
 	copy_free(c);
 	return r;
+}
+
+static struct copy_result copy_all(void)
+{
+	return copy_with(NULL, 0);
 }
 
 static void append_and_copy(void)
@@ -120,6 +126,28 @@ static void target_is_whole(uint64_t entries)
 	if (!v)
 		fail_msg("%s", err.msg);
 	assert_whole(v, entries);
+}
+
+static struct verdict verify_target(bool as_copy)
+{
+	struct verdict r = { .text = "" };
+	const struct vault_options place = { .url = target };
+	const struct ledger_verify_options o = { .problem = hear, .arg = &r, .copy = as_copy };
+	AUTO(vault) v = vault_open(&place, &err);
+	if (!v)
+		fail_msg("%s", err.msg);
+	must(ledger_verify(v, &o, &r.found, &err));
+	return r;
+}
+
+static struct store_info backed_up(const char *name)
+{
+	const struct backup_store store = { .source = { .name = name, .type = "command", .path = NULL,
+	                                                .command = "date +%N" } };
+	const struct backup_options options = { .full = false };
+	struct backup_result result;
+	must(backup_run(lab.writer, &store, 1, &options, &result, &err));
+	return lab_store(&lab, name);
 }
 
 /* ---- the tests ---- */
@@ -171,6 +199,39 @@ static void a_target_with_entries_that_are_nowhere_here_is_told_and_left(void **
 	assert_int_equal(target_size(), 2);
 }
 
+static void stores_that_a_copy_never_got_are_one_note(void **state)
+{
+	const struct store_info crm = backed_up("crm"), *one = &crm;
+	(void)state;
+	backed_up("shop");
+	backed_up("shop");
+	backed_up("mail");
+	assert_int_equal(copy_with(&one, 1).problems, 0);
+	struct verdict r = verify_target(true);
+	if (r.found.damages || r.found.forks)
+		fail_msg("%s", r.text);
+	assert_int_equal(r.found.notes, 1);
+	assert_non_null(strstr(r.text, "2 stores (3 snapshots) of which ledgers tell are not in this copy"));
+	/* of a vault that is none, each snapshot is missed */
+	assert_int_equal(verify_target(false).found.damages, 3);
+}
+
+static void what_is_removed_from_a_store_of_a_copy_is_damage(void **state)
+{
+	char prefix[NAMES_MAX];
+	const struct store_info crm = backed_up("crm"), *one = &crm;
+	(void)state;
+	assert_int_equal(copy_with(&one, 1).problems, 0);
+	assert_int_equal(verify_target(true).found.damages, 0);
+	AUTO(backend) to = storage_open(target, NULL, &err);
+	assert_non_null(to);
+	must(storage_remove(to, names_snapshot(prefix, crm.writer, crm.store, 1), &err));
+	struct verdict r = verify_target(true);
+	assert_int_equal(r.found.damages, 1);
+	assert_int_equal(r.found.notes, 0);
+	assert_non_null(strstr(r.text, "is gone from the vault"));
+}
+
 int main(void)
 {
 #define WITH_LAB(f) cmocka_unit_test_setup_teardown(f, begin, end)
@@ -178,6 +239,8 @@ int main(void)
 		WITH_LAB(what_another_copy_brought_meanwhile_is_no_fork),
 		WITH_LAB(what_another_copy_put_meanwhile_is_not_set_back),
 		WITH_LAB(a_target_with_entries_that_are_nowhere_here_is_told_and_left),
+		WITH_LAB(stores_that_a_copy_never_got_are_one_note),
+		WITH_LAB(what_is_removed_from_a_store_of_a_copy_is_damage),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
