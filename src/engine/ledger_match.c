@@ -321,26 +321,40 @@ static bool parse_report(const char *name, uint8_t key[16], uint8_t drill[16])
 	return hex_decode(drill, 16, hex) && strcmp(name + 72, "/report.json") == 0;
 }
 
+static void tell_report(struct matching *m, const char *name, enum ledger_severity severity,
+                        const char *fact)
+{
+	struct err err = { 0 };
+	err_set(&err, severity == LEDGER_NOTE ? ERR_ABSENT : ERR_CORRUPT, "%s: %s", name, fact);
+	tell(m, severity, &err);
+}
+
+/* The end may have come after the ledgers were read. A copy may have been made in between, and is so until
+ * it is made again. */
+static bool may_have_ended_since(const struct matching *m, const uint8_t key[16], const uint8_t drill[16])
+{
+	const struct fact_drill *d = ledger_facts_drill(m->facts, key, drill, ENTRY_DRILL_STARTED);
+	return d && (m->how->copy || (uint64_t)time(NULL) <= d->time_s + DRILL_TAKES_S);
+}
+
 static int look_at_report(struct matching *m, const char *name, struct err *err)
 {
 	uint8_t key[16], drill[16], digest[32];
 	AUTO(buf) b = buf_new(REPORT_MAX, err);
-	struct fact_drill *d = parse_report(name, key, drill)
-	                     ? ledger_facts_drill(m->facts, key, drill, ENTRY_DRILL_FINISHED)
-	                     : NULL;
-	struct err problem = { 0 };
+	bool named = parse_report(name, key, drill);
+	struct fact_drill *d = named ? ledger_facts_drill(m->facts, key, drill, ENTRY_DRILL_FINISHED) : NULL;
 	if (!b || storage_get_all(vault_storage(m->vault), name, b, err) != 0)
 		return err->code;
 	sha256(digest, b->bytes, b->len);
 	m->result->drills++;
 	if (d)
 		d->found = true;
-	if (!d)
-		err_set(&problem, ERR_CORRUPT, "%s: no ledger tells of this drill's end", name);
-	else if (memcmp(digest, d->report, 32) != 0)
-		err_set(&problem, ERR_CORRUPT, "%s: is not the report that the ledger tells of", name);
-	if (problem.code != ERR_NONE)
-		tell(m, LEDGER_DAMAGE, &problem);
+	if (d && memcmp(digest, d->report, 32) != 0)
+		tell_report(m, name, LEDGER_DAMAGE, "is not the report that the ledger tells of");
+	else if (!d && named && may_have_ended_since(m, key, drill))
+		tell_report(m, name, LEDGER_NOTE, "its ledger does not tell of this drill's end yet");
+	else if (!d)
+		tell_report(m, name, LEDGER_DAMAGE, "no ledger tells of this drill's end");
 	return 0;
 }
 

@@ -1,11 +1,13 @@
 /*
- * Ledgers in a copy: of some stores, and where others append and copy to the same place meanwhile.
+ * Ledgers in a copy: of some stores, and where others append, drill and copy to the same place meanwhile.
  *
- * wrap: copying_folder copying_put
+ * wrap: copying_folder copying_put ledger_match
  */
 #include "ledger_make.h"
 
+#include "crypto/sha256.h"
 #include "engine/copying.h"
+#include "engine/ledger_match.h"
 #include "holdfast/copy.h"
 #include "vault/tlog.h"
 
@@ -71,6 +73,40 @@ int __wrap_copying_put(struct copying *c, const char *name, const void *data, si
 	return __real_copying_put(c, name, data, len, replace, e);
 }
 
+int __real_ledger_match(const struct vault *v, struct ledger_facts *facts, const struct ledger_match_how *how,
+                        struct ledger_verify_result *result, struct err *e);
+int __wrap_ledger_match(const struct vault *v, struct ledger_facts *facts, const struct ledger_match_how *how,
+                        struct ledger_verify_result *result, struct err *e);
+int __wrap_ledger_match(const struct vault *v, struct ledger_facts *facts, const struct ledger_match_how *how,
+                        struct ledger_verify_result *result, struct err *e)
+{
+	meanwhile("ledger_match");
+	return __real_ledger_match(v, facts, how, result, e);
+}
+
+/* ---- a drill ---- */
+
+static void start_drill(uint64_t ago_s)
+{
+	struct entry e = { .kind = ENTRY_DRILL_STARTED, .time_s = (uint64_t)time(NULL) - ago_s };
+	memset(e.drill, 7, sizeof e.drill);
+	must(ledger_write(lab.writer, &e, &err));
+}
+
+static void end_drill(void)
+{
+	static const char report[] = "{\"verdict\":\"failed\"}";
+	char name[NAMES_MAX], prefix[NAMES_MAX], hex[33];
+	struct entry e = { .kind = ENTRY_DRILL_FINISHED, .verdict = VERDICT_FAILED,
+	                   .time_s = (uint64_t)time(NULL) };
+	memset(e.drill, 7, sizeof e.drill);
+	sha256(e.report, report, sizeof report - 1);
+	must(ledger_write(lab.writer, &e, &err));
+	names_drills(prefix, vault_keyfile(lab.writer)->id);
+	snprintf(name, sizeof name, "%.60s%s/report.json", prefix, hex_encode(hex, e.drill, 16));
+	must(storage_put(vault_storage(lab.reader), name, report, sizeof report - 1, BACKEND_NEW, &err));
+}
+
 /* ---- copying ---- */
 
 static void on_problem(void *arg, const struct err *why)
@@ -128,16 +164,21 @@ static void target_is_whole(uint64_t entries)
 	assert_whole(v, entries);
 }
 
-static struct verdict verify_target(bool as_copy)
+static struct verdict verify_at(const char *url, bool as_copy)
 {
 	struct verdict r = { .text = "" };
-	const struct vault_options place = { .url = target };
+	const struct vault_options place = { .url = url };
 	const struct ledger_verify_options o = { .problem = hear, .arg = &r, .copy = as_copy };
 	AUTO(vault) v = vault_open(&place, &err);
 	if (!v)
 		fail_msg("%s", err.msg);
 	must(ledger_verify(v, &o, &r.found, &err));
 	return r;
+}
+
+static struct verdict verify_target(bool as_copy)
+{
+	return verify_at(target, as_copy);
 }
 
 static struct store_info backed_up(const char *name)
@@ -232,6 +273,49 @@ static void what_is_removed_from_a_store_of_a_copy_is_damage(void **state)
 	assert_non_null(strstr(r.text, "is gone from the vault"));
 }
 
+static void a_drill_that_ends_while_ledgers_are_verified_is_no_damage(void **state)
+{
+	(void)state;
+	start_drill(60);
+	act = end_drill;
+	moment = "ledger_match";
+	struct verdict r = verify_at(lab.url, false);
+	assert_null(act);
+	if (r.found.damages)
+		fail_msg("%s", r.text);
+	assert_int_equal(r.found.notes, 1);
+	assert_non_null(strstr(r.text, "its ledger does not tell of this drill's end yet"));
+	assert_int_equal(verify_at(lab.url, false).found.notes, 0);
+}
+
+static void a_drill_that_ends_while_it_is_copied_is_no_damage_of_the_copy(void **state)
+{
+	(void)state;
+	start_drill(60);
+	act = end_drill;
+	moment = "/drills/";
+	assert_int_equal(copy_all().problems, 0);
+	assert_null(act);
+	struct verdict r = verify_target(false);
+	if (r.found.damages)
+		fail_msg("%s", r.text);
+	assert_int_equal(r.found.notes, 1);
+	copy_all();
+	target_is_whole(2);
+}
+
+/* As if the log had been cut. */
+static void a_report_of_long_ago_without_an_end_is_damage_but_in_a_copy(void **state)
+{
+	(void)state;
+	start_drill(3 * 86400);
+	act = end_drill;
+	moment = "/drills/";
+	copy_all();
+	assert_int_equal(verify_target(false).found.damages, 1);
+	assert_int_equal(verify_target(true).found.damages, 0);
+}
+
 int main(void)
 {
 #define WITH_LAB(f) cmocka_unit_test_setup_teardown(f, begin, end)
@@ -241,6 +325,9 @@ int main(void)
 		WITH_LAB(a_target_with_entries_that_are_nowhere_here_is_told_and_left),
 		WITH_LAB(stores_that_a_copy_never_got_are_one_note),
 		WITH_LAB(what_is_removed_from_a_store_of_a_copy_is_damage),
+		WITH_LAB(a_drill_that_ends_while_ledgers_are_verified_is_no_damage),
+		WITH_LAB(a_drill_that_ends_while_it_is_copied_is_no_damage_of_the_copy),
+		WITH_LAB(a_report_of_long_ago_without_an_end_is_damage_but_in_a_copy),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
