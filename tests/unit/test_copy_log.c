@@ -1,5 +1,6 @@
 /*
- * Ledgers in a copy: of some stores, and where others append, drill and copy to the same place meanwhile.
+ * A copy of some stores, and one where others enrol, append, drill and copy to the same place meanwhile: what
+ * its ledgers and its charter say.
  *
  * wrap: copying_folder copying_put ledger_match
  */
@@ -191,6 +192,12 @@ static struct store_info backed_up(const char *name)
 	return lab_store(&lab, name);
 }
 
+static void enroll_and_back_up(void)
+{
+	vault_free(enroll(&lab, "db2", ROLE_WRITER));
+	backed_up("crm");
+}
+
 /* ---- the tests ---- */
 
 static void what_another_copy_brought_meanwhile_is_no_fork(void **state)
@@ -316,6 +323,23 @@ static void a_report_of_long_ago_without_an_end_is_damage_but_in_a_copy(void **s
 	assert_int_equal(verify_target(true).found.damages, 0);
 }
 
+static void a_charter_that_grew_while_it_was_copied_is_there_before_its_snapshots(void **state)
+{
+	const struct store_info crm = backed_up("crm"), *one = &crm;
+	(void)state;
+	act = enroll_and_back_up;
+	moment = NAMES_SLOTS;   /* after the charters */
+	assert_int_equal(copy_with(&one, 1).problems, 0);
+	assert_null(act);
+	const struct vault_options place = { .url = target };
+	AUTO(vault) v = vault_open(&place, &err);
+	if (!v)
+		fail_msg("%s", err.msg);
+	AUTO(heads_entry) e = heads_load(v, crm.writer, crm.store, 2, false, &err);
+	if (!e)
+		fail_msg("%s", err.msg);
+}
+
 int main(void)
 {
 #define WITH_LAB(f) cmocka_unit_test_setup_teardown(f, begin, end)
@@ -328,6 +352,7 @@ int main(void)
 		WITH_LAB(a_drill_that_ends_while_ledgers_are_verified_is_no_damage),
 		WITH_LAB(a_drill_that_ends_while_it_is_copied_is_no_damage_of_the_copy),
 		WITH_LAB(a_report_of_long_ago_without_an_end_is_damage_but_in_a_copy),
+		WITH_LAB(a_charter_that_grew_while_it_was_copied_is_there_before_its_snapshots),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
