@@ -93,6 +93,8 @@ struct drill_result {
 	int64_t approved_s;              /* when it came; 0: there is none */
 	char *evidence;                  /* folder of the evidence pack on this machine, or NULL */
 	struct err unrecorded;           /* code not 0: why the drill is in no ledger */
+	struct err set_back;             /* code not 0: the vault's ledger of this machine was older than the
+	                                    one remembered, which is there again by now */
 	struct err unstamped;            /* code not 0: why its evidence has no timestamp; a drill that
 	                                    was recorded on the way may be the one */
 };

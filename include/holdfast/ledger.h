@@ -30,6 +30,8 @@ struct ledger_verify_options {
 	const void *against;          /* a checkpoint that was kept elsewhere, or NULL */
 	size_t against_len;
 	const char *cosigner;         /* a witness (NAME+ID+KEY) who must have cosigned it, or NULL */
+	bool copy;                    /* it is known to be a copy of another vault, maybe of some stores only:
+	                                 those of which nothing is there are one note */
 	ledger_problem *problem;
 	void *arg;
 	ledger_sound *sound;          /* may be NULL */

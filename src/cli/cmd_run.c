@@ -128,13 +128,15 @@ static void carry_out_all(struct duty_run *r)
 static enum exit_code with_drills(const struct duty_run *r, enum exit_code code)
 {
 	size_t bad;
-	bool to_be_known = false;
+	bool to_be_known = false, forked = false;
 	duty_drill_count(r, &bad);
-	for (size_t i = 0; i < r->n_drills; i++)
+	for (size_t i = 0; i < r->n_drills; i++) {
 		to_be_known |= r->drills[i].unread || r->drills[i].why.code != ERR_NONE;
+		forked |= r->drills[i].why.code == ERR_FORK;
+	}
 	if (code != EXIT_DONE && code != EXIT_DEGRADED)
 		return code;
-	return bad ? EXIT_DRILL : to_be_known ? EXIT_DEGRADED : code;
+	return bad ? EXIT_DRILL : forked ? EXIT_DAMAGE : to_be_known ? EXIT_DEGRADED : code;
 }
 
 static enum exit_code exit_of(const struct duty_run *r)

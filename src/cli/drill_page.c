@@ -292,6 +292,8 @@ int drill_page_json(const struct drill_result *r, struct err *err)
 		json_object_set_new(j, "approved", json_integer((json_int_t)r->approved_s));
 		json_object_set_new(j, "approved_by", output_json_text(r->approved_by));
 	}
+	if (j && r->set_back.code != ERR_NONE)
+		json_object_set_new(j, "set_back", output_json_text(r->set_back.msg));
 	if (j && r->unstamped.code != ERR_NONE)
 		json_object_set_new(j, "unstamped", output_json_text(r->unstamped.msg));
 	return output_json(j, err);

@@ -20,7 +20,7 @@
 struct drills {
 	struct cli *cli;
 	size_t done, bad;
-	bool unrecorded, unstamped;
+	bool unrecorded, unstamped, set_back;
 };
 
 /* ---- what is remembered here ---- */
@@ -44,6 +44,8 @@ static int tell(struct drills *d, const struct drill_result *r, struct err *err)
 	const struct options *o = &d->cli->options;
 	if (r->unrecorded.code != ERR_NONE)
 		output_error(&r->unrecorded);
+	if (r->set_back.code != ERR_NONE)
+		output_error(&r->set_back);
 	if (r->unstamped.code != ERR_NONE)
 		output_error(&r->unstamped);
 	if (o->json)
@@ -73,6 +75,7 @@ static int run_one(struct drills *d, const struct drill_job *j, struct err *err)
 	d->bad += r.verdict != DRILL_PASSED;
 	d->unrecorded |= r.unrecorded.code != ERR_NONE;
 	d->unstamped |= r.unstamped.code != ERR_NONE;
+	d->set_back |= r.set_back.code != ERR_NONE;
 	rc = tell(d, &r, err);
 	if (rc == 0)
 		rc = note(d->cli, j, &r, start_s, err);
@@ -126,7 +129,8 @@ static int run_if_due(struct drills *d, const struct config_section *section, st
 
 static int exit_of(const struct drills *d)
 {
-	return d->bad ? EXIT_DRILL : d->unrecorded || d->unstamped ? EXIT_DEGRADED : EXIT_DONE;
+	return d->bad ? EXIT_DRILL : d->set_back ? EXIT_DAMAGE
+	       : d->unrecorded || d->unstamped ? EXIT_DEGRADED : EXIT_DONE;
 }
 
 int drill_verb_run(struct cli *cli, struct err *err)

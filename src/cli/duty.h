@@ -29,7 +29,8 @@ struct duty_drill_done {
 	const char *verdict;
 	bool passed, unread;             /* unread: left alone, since nothing here opens its stores */
 	char fact[600];                  /* what speaks against it */
-	struct err why;                  /* with an id: why it is in no ledger, or not stamped */
+	struct err why;                  /* with an id: why it is in no ledger, or not stamped, or how
+	                                    the vault was set back */
 };
 
 struct duty_run {

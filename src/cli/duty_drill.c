@@ -117,7 +117,8 @@ static void take_result(struct duty_drill_done *d, struct drill_result *result)
 	d->passed = result->verdict == DRILL_PASSED;
 	if (!d->passed)
 		drill_page_why(result, d->fact, sizeof d->fact);
-	d->why = result->unrecorded.code != ERR_NONE ? result->unrecorded : result->unstamped;
+	d->why = result->unrecorded.code != ERR_NONE ? result->unrecorded
+	         : result->set_back.code != ERR_NONE ? result->set_back : result->unstamped;
 	drill_result_clear(result);
 }
 

@@ -27,6 +27,7 @@ static int read_target(struct log_copy *l, struct err *err)
 	char name[NAMES_MAX];
 	AUTO(buf) b = buf_new(NOTE_MAX, err);
 	names_log(name, l->key, NAMES_CHECKPOINT);
+	l->there = (struct note){ .size = 0 };
 	if (!b)
 		return err->code;
 	int rc = storage_get_all(l->c->all->to, name, b, err);
@@ -35,27 +36,41 @@ static int read_target(struct log_copy *l, struct err *err)
 	return rc == ERR_ABSENT || rc == ERR_CORRUPT || rc == ERR_LIMIT ? 0 : rc;
 }
 
-/* Does what is here begin with what is there? */
-static int compare(const struct log_copy *l, struct err *err)
+/* Does the source, as it is with this checkpoint, begin with what is there? */
+static int begins(const struct log_copy *l, const struct note *source, bool *yes, struct err *err)
 {
 	struct merkle_proof proof;
-	char name[NAMES_MAX];
 	AUTO(buf) bytes = buf_new(TILES_HASHES_BYTES, err);
-	struct tlog_reader reader = { .vault = l->c->all->from, .key = l->key, .size = l->here.size,
+	struct tlog_reader reader = { .vault = l->c->all->from, .key = l->key, .size = source->size,
 	                              .bytes = bytes };
 	if (!bytes)
 		return err->code;
-	if (l->there.size == 0)
-		return 0;
-	bool grown = l->there.size <= l->here.size;
-	if (grown && merkle_prove_growth(l->there.size, l->here.size, tlog_read_hash, &reader, &proof,
-	                                 err) != 0)
+	*yes = l->there.size <= source->size;
+	if (*yes && merkle_prove_growth(l->there.size, source->size, tlog_read_hash, &reader, &proof,
+	                                err) != 0)
 		return err->code;
-	if (grown && merkle_verify_growth(l->there.size, l->there.root, l->here.size, l->here.root, &proof))
+	*yes = *yes && merkle_verify_growth(l->there.size, l->there.root, source->size, source->root,
+	                                    &proof);
+	return 0;
+}
+
+/* A longer one there may be what was added here since, and was brought by another copy: the source is
+ * asked again before anything is said of it. */
+static int compare(const struct log_copy *l, struct err *err)
+{
+	char name[NAMES_MAX];
+	struct note source = l->here;
+	bool alike = true;
+	if (l->there.size > l->here.size &&
+	    tlog_checkpoint(l->c->all->from, l->key, &source, NULL, err) != 0)
+		return err->code;
+	if (l->there.size > 0 && begins(l, &source, &alike, err) != 0)
+		return err->code;
+	if (alike)
 		return 0;
 	names_log(name, l->key, NAMES_CHECKPOINT);
 	err_set(err, ERR_FORK, "%s: %.150s has %" PRIu64 " entries of this ledger, here are %" PRIu64 ", and "
-	        "they do not begin alike", name, l->c->all->url, l->there.size, l->here.size);
+	        "they do not begin alike", name, l->c->all->url, l->there.size, source.size);
 	return err_hint(err, "one of the two was set back or replaced: 'holdfast ledger verify' on both");
 }
 
@@ -71,16 +86,21 @@ static int copy_tile(const struct log_copy *l, const struct tile *t, struct buf 
 	return copying_put(l->c, name, bytes->bytes, bytes->len, t->width < TILES_WIDTH, err);
 }
 
-/* Tiles of one level that are in the target as they are here. */
+static uint64_t tiles_here(const struct log_copy *l, int level)
+{
+	return (tiles_count(l->here.size, level) + TILES_WIDTH - 1) / TILES_WIDTH;
+}
+
+/* Tiles of one level that are in the target as they are here, or longer. */
 static uint64_t tiles_there(const struct log_copy *l, int level)
 {
-	uint64_t count = tiles_count(l->there.size, level), full = count / TILES_WIDTH;
-	return l->there.size == l->here.size && count % TILES_WIDTH ? full + 1 : full;
+	return l->there.size < l->here.size ? tiles_count(l->there.size, level) / TILES_WIDTH
+	                                    : tiles_here(l, level);
 }
 
 static void count_there(const struct log_copy *l)
 {
-	uint64_t n = l->there.size == l->here.size;   /* the checkpoint */
+	uint64_t n = l->there.size >= l->here.size;   /* the checkpoint */
 	for (int level = TILES_ENTRIES; level < TILES_LEVELS; level++)
 		n += tiles_there(l, level);
 	pthread_mutex_lock(&l->c->all->lock);
@@ -94,8 +114,7 @@ static int copy_tiles(const struct log_copy *l, struct err *err)
 	if (!bytes)
 		return err->code;
 	for (int level = TILES_ENTRIES; level < TILES_LEVELS; level++) {
-		uint64_t end = (tiles_count(l->here.size, level) + TILES_WIDTH - 1) / TILES_WIDTH;
-		for (uint64_t n = tiles_there(l, level); n < end; n++) {
+		for (uint64_t n = tiles_there(l, level); n < tiles_here(l, level); n++) {
 			const struct tile t = tiles_of(l->here.size, level, n);
 			if (meter_check(&l->c->meter, err) != 0 || copy_tile(l, &t, bytes, err) != 0)
 				return err->code;
@@ -126,20 +145,28 @@ static int read_source(struct log_copy *l, struct err *err)
 	return err->code;
 }
 
-static int copy_entries(struct log_copy *l, struct err *err)
+/* What another copy has put meanwhile is not set back. */
+static int put_checkpoint(struct log_copy *l, struct err *err)
 {
 	char name[NAMES_MAX];
-	if (read_target(l, err) != 0)
+	if (read_target(l, err) != 0 || compare(l, err) != 0)
 		return err->code;
-	if (compare(l, err) != 0)
+	if (l->there.size >= l->here.size)
+		return 0;
+	names_log(name, l->key, NAMES_CHECKPOINT);
+	return copying_put(l->c, name, l->checkpoint->bytes, l->checkpoint->len, true, err);
+}
+
+static int copy_entries(struct log_copy *l, struct err *err)
+{
+	if (read_target(l, err) != 0 || compare(l, err) != 0)
 		return err->code;
 	count_there(l);
-	if (l->there.size == l->here.size)
+	if (l->there.size >= l->here.size)
 		return 0;
 	if (read_source(l, err) != 0 || copy_tiles(l, err) != 0)
 		return err->code;
-	names_log(name, l->key, NAMES_CHECKPOINT);
-	return copying_put(l->c, name, l->checkpoint->bytes, l->checkpoint->len, true, err);
+	return put_checkpoint(l, err);
 }
 
 int copy_log(struct copying *c, const uint8_t key[16], struct err *err)

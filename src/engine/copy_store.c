@@ -94,6 +94,14 @@ static bool is_there(const struct store_copy *s, const struct head_pack *p)
 	return twin && twin->size == p->size;
 }
 
+/* The charter may have grown since the vault's own objects were copied. */
+static int copy_charter(struct store_copy *s, const struct head *h, struct err *err)
+{
+	char name[NAMES_MAX];
+	return h->charter_n > vault_charter(s->c->all->from)->n
+	     ? copying_fixed(s->c, names_charter(name, h->charter_n), err) : 0;
+}
+
 static int copy_snapshot(struct store_copy *s, const char *name, uint64_t seq, struct err *err)
 {
 	char hex[65];
@@ -108,6 +116,8 @@ static int copy_snapshot(struct store_copy *s, const char *name, uint64_t seq, s
 		        hex_encode(hex, e->head.packs[i].id, 32));
 		return copying_problem(s->c, err);
 	}
+	if (copy_charter(s, &e->head, err) != 0)
+		return err->code;
 	return copying_put(s->c, name, e->bytes, (size_t)e->object_len, false, err);
 }
 

@@ -167,23 +167,42 @@ static void fill_entry(const struct report *r, enum entry_kind kind, struct entr
 	plan_digest(r, e->plan);
 }
 
+/* A vault that was set back is told of, and what is remembered is in it all the same. n may be 0. */
+static int append(struct vault *v, const struct entry *entries, size_t n, struct drill_result *r,
+                  struct err *err)
+{
+	AUTO(ledger) l = ledger_open(v, err);
+	int rc = l ? ledger_append(l, entries, n, err) : (int)err->code;
+	if (rc != ERR_FORK || !l || !ledger_agrees(l))
+		return rc;
+	r->set_back = *err;
+	err->code = ERR_NONE;
+	return 0;
+}
+
 static int finish_left(struct drilling *d, const char *dir, struct err *err);
+
+/* The log is as this machine knows it before anything in it is looked for: not set back, and with the end
+ * of a drill that was killed at its last step, which would be told twice otherwise. */
+static int prepare(struct drilling *d, struct err *err)
+{
+	char dir[PATH_MAX];
+	return drills_dir(d->v, dir, err) == 0 && append(d->v, NULL, 0, d->result, err) == 0 &&
+	       finish_left(d, dir, err) == 0 && count_attempts(d, err) == 0 ? 0 : (int)err->code;
+}
 
 int drilling_plan_recorded(struct drilling *d, struct err *err)
 {
-	char dir[PATH_MAX];
 	struct entry entries[2];
 	if (can_record(d->v, err) != 0) {
 		d->result->unrecorded = *err;
 		return 0;
 	}
-	if (drills_dir(d->v, dir, err) != 0 || finish_left(d, dir, err) != 0 ||
-	    count_attempts(d, err) != 0)
+	if (prepare(d, err) != 0)
 		return err->code;
 	fill_entry(&d->report, ENTRY_DRILL_PLANNED, &entries[0]);
 	fill_entry(&d->report, ENTRY_DRILL_STARTED, &entries[1]);
-	AUTO(ledger) l = ledger_open(d->v, err);
-	if (!l || ledger_append(l, entries, 2, err) != 0)
+	if (append(d->v, entries, 2, d->result, err) != 0)
 		return err_wrap(err, "drill %.60s: not begun, since it cannot be recorded", d->o->name);
 	return 0;
 }
@@ -194,7 +213,7 @@ int drilling_plan_recorded(struct drilling *d, struct err *err)
 struct ending {
 	struct vault *v;
 	const struct drill_options *o;   /* of the drill that records it */
-	struct err *unstamped;
+	struct drill_result *result;     /* the same one's */
 	const char *dir;
 	char id[33];
 	struct report report;
@@ -211,9 +230,7 @@ static int append_finished(struct ending *e, struct err *err)
 	entry.verdict = (enum entry_verdict)e->report.verdict;
 	entry.duration_ms = (e->report.finished_s - e->report.started_s) * 1000;
 	sha256(entry.report, e->report_text->bytes, e->report_text->len);
-	if (ledger_write(e->v, &entry, err) != 0)
-		return err->code;
-	return ledger_write_seen(e->v, err);
+	return append(e->v, &entry, 1, e->result, err) == 0 ? ledger_write_seen(e->v, err) : err->code;
 }
 
 static int tell_end(struct ending *e, struct err *err)
@@ -258,8 +275,8 @@ static void stamp(struct ending *e, struct evidence_inputs *in, struct buf *answ
 	if (!e->o->tsa)
 		return;
 	if (stamp_ask(&authority, in->checkpoint.bytes, in->checkpoint.len, answer, certificates,
-	              e->unstamped) != 0) {
-		err_wrap(e->unstamped, "drill %.12s", e->id);
+	              &e->result->unstamped) != 0) {
+		err_wrap(&e->result->unstamped, "drill %.12s", e->id);
 		return;
 	}
 	in->timestamp = (struct evidence_bytes){ answer->bytes, answer->len };
@@ -341,7 +358,7 @@ static int record_end(struct ending *e, struct err *err)
 
 static int end_one(struct drilling *d, const char *dir, const char *id, struct err *err)
 {
-	struct ending e = { .v = d->v, .o = d->o, .unstamped = &d->result->unstamped, .dir = dir };
+	struct ending e = { .v = d->v, .o = d->o, .result = d->result, .dir = dir };
 	snprintf(e.id, sizeof e.id, "%.32s", id);
 	e.report_text = buf_new(REPORT_MAX, err);
 	e.detail_text = buf_new(REPORT_MAX, err);
@@ -352,12 +369,6 @@ static int end_one(struct drilling *d, const char *dir, const char *id, struct e
 	free(e.entry.json);
 	free(e.proof);
 	return rc == 0 ? 0 : err_wrap(err, "drill %.32s", id);
-}
-
-/* The end may be in the ledger but for its last step: that comes first, else it would be told twice. */
-static int end_left(struct drilling *d, const char *dir, const char *id, struct err *err)
-{
-	return ledger_settle(d->v, err) != 0 ? err->code : end_one(d, dir, id, err);
 }
 
 /* Drills that were killed, or cut off from the vault, between their report and the end of this. */
@@ -372,7 +383,7 @@ static int finish_left(struct drilling *d, const char *dir, struct err *err)
 		char hex[33];
 		snprintf(hex, sizeof hex, "%.32s", e->d_name);
 		if (hex_decode(id, sizeof id, hex) && strcmp(e->d_name + 32, ".report") == 0)
-			rc = end_left(d, dir, hex, err);
+			rc = end_one(d, dir, hex, err);
 	}
 	closedir(list);
 	return rc;

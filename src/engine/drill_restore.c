@@ -196,6 +196,8 @@ static int restore(struct drilling *d, struct err *err)
 	struct restore_result result = { 0 };
 	if (restore_snapshot(d->v, &d->c->store->info, d->c->seq, &options, &result, err) != 0)
 		return err->code;
+	if (result.warning.code == ERR_FORK)
+		d->result->set_back = result.warning;
 	if (drill_add_phase(&d->report, "fetch", (uint64_t)(watch.last_ms - d->phase_ms), err) != 0)
 		return err->code;
 	d->phase = "write";

@@ -81,7 +81,8 @@ static bool is_logged(const struct search *s, const struct entry_item *item)
 		    memcmp(s->own[i].store, item->store, 16) == 0)
 			return true;
 	for (size_t i = 0; i < s->adopted->n; i++)
-		if (s->adopted->items[i].number == item->number &&
+		if (entry_is_snapshot(&s->adopted->items[i]) &&
+		    s->adopted->items[i].number == item->number &&
 		    memcmp(s->adopted->items[i].store, item->store, 16) == 0)
 			return true;
 	return ledger_facts_snapshot(s->facts, &wanted) != NULL;

@@ -26,15 +26,18 @@ struct stored {
 	bool logged;
 };
 
+/* A store of which anything is in the vault. */
+struct place { uint8_t writer[16], store[16]; };
+
 struct matching {
 	const struct vault *vault;
 	struct ledger_facts *facts;
 	struct ledger_verify_result *result;
-	ledger_match_told *told;
-	void *arg;
+	const struct ledger_match_how *how;
 	pthread_mutex_t lock;        /* around telling and what is found */
 	struct stored *stored;
-	size_t n_stored, cap_stored;
+	struct place *places;        /* of a copy */
+	size_t n_stored, cap_stored, n_places, cap_places;
 	char (*reports)[NAMES_MAX];
 	size_t n_reports;
 	const uint8_t *key;          /* whose folder is listed */
@@ -43,7 +46,7 @@ struct matching {
 static void tell(struct matching *m, enum ledger_severity severity, const struct err *problem)
 {
 	pthread_mutex_lock(&m->lock);
-	m->told(m->arg, severity, problem);
+	m->how->told(m->how->arg, severity, problem);
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -72,6 +75,26 @@ static int add_stored(struct matching *m, const uint8_t store[16], uint64_t seq,
 	return 0;
 }
 
+/* Once for all objects of a store that are listed one after the other. */
+static int add_place(struct matching *m, const uint8_t store[16], struct err *err)
+{
+	struct place p;
+	memcpy(p.writer, m->key, 16);
+	memcpy(p.store, store, 16);
+	if (m->n_places && memcmp(&m->places[m->n_places - 1], &p, sizeof p) == 0)
+		return 0;
+	if (m->n_places == m->cap_places) {
+		size_t cap = m->cap_places ? m->cap_places * 2 : 64;
+		struct place *list = reallocarray(m->places, cap, sizeof *list);
+		if (!list)
+			return err_no_memory(err);
+		m->places = list;
+		m->cap_places = cap;
+	}
+	m->places[m->n_places++] = p;
+	return 0;
+}
+
 static int add_report(struct matching *m, const char *name, struct err *err)
 {
 	char (*list)[NAMES_MAX] = reallocarray(m->reports, m->n_reports + 1, sizeof *list);
@@ -95,6 +118,8 @@ static int see(void *arg, const struct backend_object *o, struct err *err)
 	snprintf(hex, sizeof hex, "%.32s", rest);
 	if (!hex_decode(store, 16, hex))
 		return 0;
+	if (m->how->copy && add_place(m, store, err) != 0)
+		return err->code;
 	names_snapshots(folder, m->key, store);
 	/* a stranger among them is for check to name */
 	return names_directly_in(folder, o->name) && names_tail_number(o->name, &seq)
@@ -219,8 +244,58 @@ static void tell_missing(struct matching *m, const struct fact_snapshot *f)
 	tell(m, LEDGER_DAMAGE, &err);
 }
 
+static int same_place(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct place));
+}
+
+static bool was_copied(const struct matching *m, const struct fact_snapshot *f)
+{
+	if (!m->how->copy)
+		return true;
+	return m->n_places &&
+	       bsearch(f, m->places, m->n_places, sizeof *m->places, same_place);   /* writer, then store */
+}
+
+/* Of a vault that is a copy nobody promised that it has every store. */
+static void tell_uncopied(struct matching *m, const struct fact_snapshot *first, size_t stores,
+                          size_t snapshots)
+{
+	struct err err = { 0 };
+	char name[NAMES_MAX];
+	err_set(&err, ERR_ABSENT, "%zu store%s (%zu snapshot%s) of which ledgers tell %s not in this copy: "
+	        "the first is %s of %s", stores, stores == 1 ? "" : "s", snapshots,
+	        snapshots == 1 ? "" : "s", stores == 1 ? "is" : "are",
+	        names_store(name, first->writer, first->store), machine(m, first->writer));
+	err_hint(&err, "a copy of all stores brings what the first vault has: 'holdfast copy --to NAME'");
+	tell(m, LEDGER_NOTE, &err);
+}
+
+static void match_facts(struct matching *m)
+{
+	const struct fact_snapshot *first = NULL, *last = NULL;
+	size_t stores = 0, snapshots = 0;
+	for (size_t i = 0; i < m->facts->n_snapshots; i++) {
+		const struct fact_snapshot *f = &m->facts->snapshots[i];
+		if (f->found)
+			continue;
+		if (was_copied(m, f)) {
+			tell_missing(m, f);
+			continue;
+		}
+		first = first ? first : f;
+		stores += !last || same_place(last, f) != 0;
+		snapshots++;
+		last = f;
+	}
+	if (first)
+		tell_uncopied(m, first, stores, snapshots);
+}
+
 static int match_snapshots(struct matching *m, struct err *err)
 {
+	if (m->n_places)
+		qsort(m->places, m->n_places, sizeof *m->places, same_place);
 	if (m->n_stored)
 		qsort(m->stored, m->n_stored, sizeof *m->stored, by_place);
 	if (crew_run(crew_size(vault_storage(m->vault)->remote), m->n_stored, look_at_snapshot, m, err) != 0)
@@ -229,9 +304,7 @@ static int match_snapshots(struct matching *m, struct err *err)
 	for (size_t i = 0; i < m->n_stored; i++)
 		if (!m->stored[i].logged)
 			tell_unlogged(m, i);
-	for (size_t i = 0; i < m->facts->n_snapshots; i++)
-		if (!m->facts->snapshots[i].found)
-			tell_missing(m, &m->facts->snapshots[i]);
+	match_facts(m);
 	return 0;
 }
 
@@ -248,26 +321,40 @@ static bool parse_report(const char *name, uint8_t key[16], uint8_t drill[16])
 	return hex_decode(drill, 16, hex) && strcmp(name + 72, "/report.json") == 0;
 }
 
+static void tell_report(struct matching *m, const char *name, enum ledger_severity severity,
+                        const char *fact)
+{
+	struct err err = { 0 };
+	err_set(&err, severity == LEDGER_NOTE ? ERR_ABSENT : ERR_CORRUPT, "%s: %s", name, fact);
+	tell(m, severity, &err);
+}
+
+/* The end may have come after the ledgers were read. A copy may have been made in between, and is so until
+ * it is made again. */
+static bool may_have_ended_since(const struct matching *m, const uint8_t key[16], const uint8_t drill[16])
+{
+	const struct fact_drill *d = ledger_facts_drill(m->facts, key, drill, ENTRY_DRILL_STARTED);
+	return d && (m->how->copy || (uint64_t)time(NULL) <= d->time_s + DRILL_TAKES_S);
+}
+
 static int look_at_report(struct matching *m, const char *name, struct err *err)
 {
 	uint8_t key[16], drill[16], digest[32];
 	AUTO(buf) b = buf_new(REPORT_MAX, err);
-	struct fact_drill *d = parse_report(name, key, drill)
-	                     ? ledger_facts_drill(m->facts, key, drill, ENTRY_DRILL_FINISHED)
-	                     : NULL;
-	struct err problem = { 0 };
+	bool named = parse_report(name, key, drill);
+	struct fact_drill *d = named ? ledger_facts_drill(m->facts, key, drill, ENTRY_DRILL_FINISHED) : NULL;
 	if (!b || storage_get_all(vault_storage(m->vault), name, b, err) != 0)
 		return err->code;
 	sha256(digest, b->bytes, b->len);
 	m->result->drills++;
 	if (d)
 		d->found = true;
-	if (!d)
-		err_set(&problem, ERR_CORRUPT, "%s: no ledger tells of this drill's end", name);
-	else if (memcmp(digest, d->report, 32) != 0)
-		err_set(&problem, ERR_CORRUPT, "%s: is not the report that the ledger tells of", name);
-	if (problem.code != ERR_NONE)
-		tell(m, LEDGER_DAMAGE, &problem);
+	if (d && memcmp(digest, d->report, 32) != 0)
+		tell_report(m, name, LEDGER_DAMAGE, "is not the report that the ledger tells of");
+	else if (!d && named && may_have_ended_since(m, key, drill))
+		tell_report(m, name, LEDGER_NOTE, "its ledger does not tell of this drill's end yet");
+	else if (!d)
+		tell_report(m, name, LEDGER_DAMAGE, "no ledger tells of this drill's end");
 	return 0;
 }
 
@@ -310,10 +397,10 @@ static int match_drills(struct matching *m, struct err *err)
 	return 0;
 }
 
-int ledger_match(const struct vault *v, struct ledger_facts *facts, ledger_match_told *told, void *arg,
+int ledger_match(const struct vault *v, struct ledger_facts *facts, const struct ledger_match_how *how,
                  struct ledger_verify_result *result, struct err *err)
 {
-	struct matching m = { .vault = v, .facts = facts, .result = result, .told = told, .arg = arg };
+	struct matching m = { .vault = v, .facts = facts, .result = result, .how = how };
 	pthread_mutex_init(&m.lock, NULL);
 	int rc = list_all(&m, err);
 	if (rc == 0)
@@ -322,6 +409,7 @@ int ledger_match(const struct vault *v, struct ledger_facts *facts, ledger_match
 		rc = match_drills(&m, err);
 	pthread_mutex_destroy(&m.lock);
 	free(m.stored);
+	free(m.places);
 	free(m.reports);
 	return rc;
 }

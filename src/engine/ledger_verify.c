@@ -10,10 +10,8 @@
 #include "engine/ledger_match.h"
 #include "engine/ledger_tree.h"
 #include "engine/meter.h"
-#include "format/names.h"
 #include "holdfast/err.h"
 #include "holdfast/ledger.h"
-#include "vault/storage.h"
 #include "vault/tlog.h"
 #include "vault/vault.h"
 
@@ -222,15 +220,10 @@ static bool is_told_of(const struct charter *c, const struct fact_charter *f)
 /* It may have grown since the vault was opened. */
 static bool is_newer(const struct verifying *y, const struct fact_charter *f)
 {
-	const struct charter *ours = vault_charter(y->vault);
 	struct err ignored;
-	char name[NAMES_MAX];
-	AUTO(buf) b = f->n > ours->n ? buf_new(CHARTER_MAX_BYTES, &ignored) : NULL;
-	if (!b || storage_get_all(vault_storage(y->vault), names_charter(name, f->n), b, &ignored) != 0)
-		return false;
-	AUTO(charter) c = charter_decode(b->bytes, b->len, vault_anchor(y->vault), &ignored);
-	return c && c->n > ours->n && memcmp(c->hashes[ours->n - 1], ours->hash, 32) == 0 &&
-	       is_told_of(c, f);
+	bool is_later = f->n > vault_charter(y->vault)->n;
+	AUTO(charter) c = is_later ? vault_later_charter(y->vault, f->n, &ignored) : NULL;
+	return c && is_told_of(c, f);
 }
 
 static int compare_charter(struct verifying *y, const struct fact_charter *f)
@@ -304,6 +297,7 @@ static int remember(struct verifying *y, const struct log *l, struct err *err)
 
 static int verify(struct verifying *y, struct err *err)
 {
+	const struct ledger_match_how how = { .told = told, .arg = y, .copy = y->options->copy };
 	int rc = 0;
 	for (size_t i = 0; i < y->n && rc == 0; i++)
 		rc = read_checkpoint(y, &y->logs[i], err);
@@ -321,7 +315,7 @@ static int verify(struct verifying *y, struct err *err)
 		rc = compare_with_kept(y, err);
 	meter_phase(&y->meter, "comparing", 0);
 	if (rc == 0)
-		rc = ledger_match(y->vault, y->facts, told, y, y->result, err);
+		rc = ledger_match(y->vault, y->facts, &how, y->result, err);
 	for (size_t i = 0; i < y->n && rc == 0; i++)
 		rc = remember(y, &y->logs[i], err);
 	return rc;

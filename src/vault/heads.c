@@ -130,25 +130,39 @@ static int split(struct heads_entry *e, struct buf *bytes, bool body, struct hea
 	return 0;
 }
 
+static bool is_under(const struct head *h, const struct charter *c)
+{
+	return h->charter_n > 0 && h->charter_n <= c->n &&
+	       memcmp(h->charter_hash, c->hashes[h->charter_n - 1], 32) == 0;
+}
+
+/* Others may have appended to the charter since the vault was opened. */
+static int verify_charter(const struct vault *v, const struct head *h, struct err *err)
+{
+	const struct charter *known = vault_charter(v);
+	bool is_later = h->charter_n > known->n;
+	AUTO(charter) later = is_later ? vault_later_charter(v, h->charter_n, err) : NULL;
+	bool none = is_later && !later;
+	if (none && err->code != ERR_ABSENT && err->code != ERR_CORRUPT && err->code != ERR_LIMIT &&
+	    err->code != ERR_FORK)
+		return err->code;
+	if (!none && is_under(h, later ? later : known))
+		return 0;
+	return err_set(err, ERR_FORK, "was written under a charter that is not in the vault any more (entry "
+	               "%llu): the vault was rolled back", (unsigned long long)h->charter_n);
+}
+
 static int verify(const struct vault *v, const struct head *h, const struct head_parts *parts,
                   const uint8_t writer[16], const uint8_t store[16], uint64_t seq,
                   struct err *err)
 {
-	const struct charter *c = vault_charter(v);
-	const struct charter_key *by = charter_find(c, h->writer);
+	const struct charter_key *by = charter_find(vault_charter(v), h->writer);
 	if (memcmp(h->vault, vault_id(v), 16) != 0 || memcmp(h->writer, writer, 16) != 0 ||
 	    memcmp(h->store, store, 16) != 0 || h->seq != seq)
 		return err_set(err, ERR_CORRUPT, "belongs to another place (was it swapped?)");
 	if (!by || !(by->roles & ROLE_WRITER))
 		return err_set(err, ERR_CORRUPT, "its writer is not in the charter");
-	if (head_verify(h, parts, by->record, err) != 0)
-		return err->code;
-	if (h->charter_n == 0 || h->charter_n > c->n ||
-	    memcmp(h->charter_hash, c->hashes[h->charter_n - 1], 32) != 0)
-		return err_set(err, ERR_FORK, "was written under a charter that is not in the vault any "
-		               "more (entry %llu): the vault was rolled back",
-		               (unsigned long long)h->charter_n);
-	return 0;
+	return head_verify(h, parts, by->record, err) == 0 ? verify_charter(v, h, err) : err->code;
 }
 
 static struct heads_entry *load_once(const struct vault *v, const char *name,

@@ -29,9 +29,9 @@ int heads_list(const struct vault *v, const uint8_t writer[16], const uint8_t st
 
 /*
  * Load and verify: signature by the writer, which the charter enrols; vault, store, writer and seq
- * are those of its place; the charter it names is not newer than the vault's. With `body` the body
- * is fetched and matches its signed hash. NULL with ERR_ABSENT, ERR_CORRUPT, ERR_FORK, ERR_NEWER,
- * storage errors. Messages name the object.
+ * are those of its place; the charter it names is the vault's, or the beginning of it: it may have grown
+ * since v was opened. With `body` the body is fetched and matches its signed hash. NULL with ERR_ABSENT,
+ * ERR_CORRUPT, ERR_FORK, ERR_NEWER, storage errors. Messages name the object.
  */
 struct heads_entry *heads_load(const struct vault *v, const uint8_t writer[16],
                                const uint8_t store[16], uint64_t seq, bool body,

@@ -374,7 +374,7 @@ static int append_locked(struct ledger *l, const struct entry *entries, size_t n
 	i->kept = false;
 	if (encode_all(i, entries, n, err) != 0)
 		return err->code;
-	if (i->n == 0)
+	if (i->n == 0 && !*warned)
 		return 0;
 	return logintent_store(l->vault, i, err) == 0 ? commit(l, e, i, err) : err->code;
 }

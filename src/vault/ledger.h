@@ -66,7 +66,8 @@ enum { LEDGER_KEPT_MAX = 64 };
 int ledger_defer(struct vault *v, const struct entry *entry, struct err *err);
 
 /* Append what was kept, and what a killed append left behind, so that a look at the log shows all that was
- * done. */
+ * done. Where the vault was set back that is ERR_FORK, and what is remembered is in it again, as by
+ * ledger_append, with n = 0 as well. */
 int ledger_settle(struct vault *v, struct err *err);
 
 /* All of it for one entry: who does something once calls this. */

@@ -39,6 +39,10 @@ int vault_append_entry(struct vault *v, vault_entry *entry, void *arg, struct er
 /* Learn what others appended since v was opened. Not while other threads use v. The same errors. */
 int vault_refresh_charter(struct vault *v, struct err *err);
 
+/* The charter of n entries, more than v knows, which begins with the one that v knows: to be freed. v stays
+ * as it is, so that any thread may ask. NULL with ERR_ABSENT, ERR_CORRUPT, ERR_FORK, storage errors. */
+struct charter *vault_later_charter(const struct vault *v, uint64_t n, struct err *err);
+
 /* STATE/<vault-id>, or NULL on a machine that only reads. Made on demand by vault_state_make. */
 const char *vault_state_dir(const struct vault *v);
 int vault_state_make(const struct vault *v, struct err *err);

@@ -201,14 +201,25 @@ static int put_charter(const struct vault *v, struct appending *a, const struct 
 	                : 0;
 }
 
-/* The newest, which must go on from what this handle knows. */
-static struct charter *read_newer(const struct vault *v, struct buf *chain, struct err *err)
+/* c (may be NULL), unless it does not go on from what this handle knows: then it is freed. */
+static struct charter *must_go_on(const struct vault *v, struct charter *c, struct err *err)
 {
-	AUTO(charter) now = newest_charter(v, chain, NULL, err);
-	if (!now || begins_with(now, v->charter->n, v->charter->hash))
-		return TAKE(now);
+	if (!c || begins_with(c, v->charter->n, v->charter->hash))
+		return c;
+	charter_free(c);
 	err_set(err, ERR_FORK, "%s: its charter was replaced by another one", v->url);
 	return NULL;
+}
+
+static struct charter *read_newer(const struct vault *v, struct buf *chain, struct err *err)
+{
+	return must_go_on(v, newest_charter(v, chain, NULL, err), err);
+}
+
+struct charter *vault_later_charter(const struct vault *v, uint64_t n, struct err *err)
+{
+	AUTO(buf) chain = buf_new(CHARTER_MAX_BYTES, err);
+	return chain ? must_go_on(v, load_charter(v, n, chain, err), err) : NULL;
 }
 
 static int take_charter(struct vault *v, struct charter *c, struct err *err)

@@ -247,3 +247,22 @@ two_nights() {
 	[[ $output == *"has 3 entries of this ledger, here are 2"* ]]
 	run -0 hf ledger verify --vault "$T/second"
 }
+
+@test "a copy of some stores only is told so; a removed store of the first vault is an alarm" {
+	crm_vault
+	mkdir "$T/papers"
+	echo paper >"$T/papers/one"
+	printf '[vault second]\nurl = %s\n[store papers]\ntype = files\npath = %s\n' "$T/second" "$T/papers" >>"$CONF"
+	hf backup -q
+	run -0 hf copy crm --to second
+	run -4 hf ledger verify --vault second
+	[[ $output == *"1 store (1 snapshot) of which ledgers tell is not in this copy"* ]]
+	[[ $output == *"no problems found"* ]]
+	run -0 hf ledger verify
+	# the same store, taken away
+	store=$(cd "$V" && echo */*/snapshots | tr ' ' '\n' | while read -r d; do
+		[ -e "$T/second/$d" ] || dirname "$d"; done)
+	rm -r "${V:?}/${store:?}"
+	run -20 hf ledger verify
+	[[ $output == *"is gone from the vault"* ]]
+}

@@ -1,4 +1,8 @@
-/* What is left of a drill: entries, evidence, and what kills and cuts do to them. */
+/*
+ * What is left of a drill: entries, evidence, and what kills and cuts do to them.
+ *
+ * wrap: drilling_trial
+ */
 #include "drill_world.h"
 
 #include <signal.h>
@@ -153,6 +157,102 @@ static void a_machine_without_a_key_says_that_nothing_is_recorded(void **state)
 	assert_int_equal(told(w).planned, 0);
 }
 
+/* A vault's checkpoint as it was, to be put back as if by a copy of an older day. */
+struct older { struct world *w; struct buf *checkpoint; };
+
+static struct older remember(struct world *w)
+{
+	struct err err = { 0 };
+	char name[NAMES_MAX];
+	struct older o = { w, buf_new(4096, &err) };
+	names_log(name, w->store.info.writer, NAMES_CHECKPOINT);
+	if (storage_get_all(vault_storage(w->lab.reader), name, o.checkpoint, &err) != 0)
+		fail_msg("%s", err.msg);
+	return o;
+}
+
+static int put_back(void *arg, struct err *err)
+{
+	const struct older *o = arg;
+	char name[NAMES_MAX];
+	names_log(name, o->w->store.info.writer, NAMES_CHECKPOINT);
+	return storage_put(vault_storage(o->w->lab.reader), name, o->checkpoint->bytes, o->checkpoint->len,
+	                   BACKEND_REPLACE, err);
+}
+
+/* Three drills of one date, each by itself, although the vault was set back once. */
+static void all_three_are_recorded(const struct world *w)
+{
+	char said[700];
+	struct told t = told(w);
+	assert_int_equal(w->result.set_back.code, ERR_FORK);
+	assert_non_null(strstr(w->result.set_back.msg, "was set back"));
+	assert_int_equal(w->result.unrecorded.code, ERR_NONE);
+	assert_int_equal(t.planned, 3);
+	assert_int_equal(t.started, 3);
+	assert_int_equal(t.finished, 3);
+	if (damages(w, said) != 0)
+		fail_msg("%s", said);
+}
+
+/* Also what was planned and is in the ledger no more is counted: no two drills have one id. */
+static void in_a_vault_that_was_set_back_a_drill_is_recorded_and_that_is_told(void **state)
+{
+	struct world *w = *state;
+	struct err err = { 0 };
+	char second[33];
+	assert_int_equal(world_drill_by(w, w->lab.writer), DRILL_PASSED);
+	struct older o = remember(w);
+	assert_int_equal(world_drill_by(w, w->lab.writer), DRILL_PASSED);
+	assert_int_equal(w->result.set_back.code, ERR_NONE);
+	memcpy(second, w->result.id, sizeof second);
+	assert_int_equal(put_back(&o, &err), 0);
+	assert_int_equal(world_drill_by(w, w->lab.writer), DRILL_PASSED);
+	assert_string_not_equal(w->result.id, second);
+	all_three_are_recorded(w);
+	buf_free(o.checkpoint);
+}
+
+static const struct older *before_trial;   /* to be put back after the restore; NULL: nothing */
+
+struct drilling;
+int __real_drilling_trial(struct drilling *d, struct err *err);
+int __wrap_drilling_trial(struct drilling *d, struct err *err);
+int __wrap_drilling_trial(struct drilling *d, struct err *err)
+{
+	struct older o = before_trial ? *before_trial : (struct older){ 0 };
+	before_trial = NULL;
+	if (o.w && put_back(&o, err) != 0)
+		return err->code;
+	return __real_drilling_trial(d, err);
+}
+
+static void in_a_vault_that_is_set_back_during_a_drill_its_end_is_recorded(void **state)
+{
+	struct world *w = *state;
+	assert_int_equal(world_drill_by(w, w->lab.writer), DRILL_PASSED);
+	struct older o = remember(w);
+	assert_int_equal(world_drill_by(w, w->lab.writer), DRILL_PASSED);
+	before_trial = &o;
+	assert_int_equal(world_drill_by(w, w->lab.writer), DRILL_PASSED);
+	all_three_are_recorded(w);
+	buf_free(o.checkpoint);
+}
+
+/* The restore's own entry finds it first. */
+static void that_a_vault_is_set_back_before_the_restore_of_a_drill_is_told(void **state)
+{
+	struct world *w = *state;
+	assert_int_equal(world_drill_by(w, w->lab.writer), DRILL_PASSED);
+	struct older o = remember(w);
+	assert_int_equal(world_drill_by(w, w->lab.writer), DRILL_PASSED);
+	w->options.unlock = put_back;
+	w->options.arg = &o;
+	assert_int_equal(world_drill_by(w, w->lab.writer), DRILL_PASSED);
+	all_three_are_recorded(w);
+	buf_free(o.checkpoint);
+}
+
 /* Nothing of the report says in clear what the store holds or is called. */
 static void names_statements_and_values_are_sealed(void **state)
 {
@@ -282,6 +382,9 @@ int main(int argc, char **argv)
 		WITH_WORLD(without_a_record_nothing_is_restored),
 		WITH_WORLD(a_machine_without_a_key_says_that_nothing_is_recorded),
 		WITH_WORLD(names_statements_and_values_are_sealed),
+		WITH_WORLD(in_a_vault_that_was_set_back_a_drill_is_recorded_and_that_is_told),
+		WITH_WORLD(in_a_vault_that_is_set_back_during_a_drill_its_end_is_recorded),
+		WITH_WORLD(that_a_vault_is_set_back_before_the_restore_of_a_drill_is_told),
 		WITH_WORLD(a_finding_is_told_until_it_is_closed),
 		WITH_WORLD(a_killed_drill_is_swept_and_stays_visible),
 	};

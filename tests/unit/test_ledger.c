@@ -433,6 +433,23 @@ static void a_log_that_is_set_back_is_told_and_goes_on(void **state)
 	must_write(lab.writer, 10);
 }
 
+static void a_log_that_is_set_back_is_put_forward_by_a_settle(void **state)
+{
+	struct lab_names names;
+	struct buf **bytes;
+	(void)state;
+	must_write(lab.writer, 0);
+	save_log(&names, &bytes);
+	must_write(lab.writer, 2);
+	must_write(lab.writer, 4);
+	put_back_log(&names, bytes);
+	assert_int_equal(ledger_settle(lab.writer, &err), ERR_FORK);
+	assert_int_equal(log_size(), 3);
+	assert_whole(lab.writer, 3);
+	assert_int_equal(ledger_settle(lab.writer, &err), 0);
+	assert_int_equal(log_size(), 3);
+}
+
 static void a_log_that_was_removed_is_told_and_put_back_as_far_as_it_is_known(void **state)
 {
 	char prefix[NAMES_MAX];
@@ -622,6 +639,7 @@ int main(void)
 		FRESH(a_kill_after_any_change_loses_nothing_that_was_kept, file),
 		FRESH(what_a_killed_append_left_is_not_taken_for_what_was_kept, file),
 		FRESH(a_log_that_is_set_back_is_told_and_goes_on, memory),
+		FRESH(a_log_that_is_set_back_is_put_forward_by_a_settle, memory),
 		FRESH(a_log_that_was_removed_is_told_and_put_back_as_far_as_it_is_known, memory),
 		FRESH(a_copy_of_the_machine_forks_and_adds_nothing, memory),
 		FRESH(what_one_log_saw_of_another_holds_without_any_memory, memory),
