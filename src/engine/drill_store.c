@@ -61,17 +61,27 @@ static int look_at_object(void *arg, const struct backend_object *o, struct err 
 	return 0;
 }
 
+/* A whole id is listed alone: a report of years looks for hundreds. */
+static void name_list(const struct charter_key *key, const char *id, char out[2 * NAMES_MAX])
+{
+	char prefix[NAMES_MAX];
+	bool whole = strlen(id) == 32;
+	snprintf(out, 2 * NAMES_MAX, "%s%s%s", names_drills(prefix, key->id), whole ? id : "",
+	         whole ? "/" : "");
+}
+
 static int find(struct vault *v, const char *id, struct finding_drill *f, struct err *err)
 {
 	const struct charter *c = vault_charter(v);
-	char prefix[NAMES_MAX];
 	*f = (struct finding_drill){ .id = id };
 	if (!*id || strspn(id, "0123456789abcdef") != strlen(id) || strlen(id) > 32)
 		return err_set(err, ERR_INVALID, "'%.60s' is no drill's id", id);
-	for (size_t i = 0; i < c->n_keys; i++)
-		if (storage_list(vault_storage(v), names_drills(prefix, c->keys[i].id), look_at_object, f,
-		                 err) != 0)
+	for (size_t i = 0; i < c->n_keys; i++) {
+		char prefix[2 * NAMES_MAX];
+		name_list(&c->keys[i], id, prefix);
+		if (storage_list(vault_storage(v), prefix, look_at_object, f, err) != 0)
 			return err->code;
+	}
 	if (f->several)
 		return err_set(err, ERR_INVALID, "several drills begin with '%.32s'", id);
 	if (*f->folder)

@@ -22,8 +22,8 @@
 enum { DEPTH_MAX = 4, FILES_MAX = 1 << 20, SUMS_MAX_BYTES = 256 << 20, BLOCK = 64 << 10,
        SCRIPT_MAX = 64 << 10 };
 
-/* bundle.dash keeps to what Debian's dash, minisign and coreutils know. It holds the script of ledger exports:
- * what lies beside the ledgers may have been written by whoever changed them. */
+/* bundle.dash keeps to what Debian's dash, minisign and coreutils know. It holds the script of ledger
+ * exports: what lies beside the ledgers may have been written by whoever changed them. */
 __asm__(".section .rodata\n"
         ".local holdfast_bundle_sh\n"
         "holdfast_bundle_sh:\n"

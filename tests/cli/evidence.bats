@@ -228,6 +228,24 @@ d = json.load(sys.stdin)
 print(d["sums"]["missed"], d["missed"][0]["name"])' <<<"$output")" = "1 weekly" ]
 }
 
+@test "a drill that ended before the span and did not come again is missed in it" {
+	needs_faketime
+	drilled_vault
+	missed() {
+		faketime -f "+$1" "$HOLDFAST" -c "$CONF" report --passphrase-file "$T/pass" --json "${@:2}" |
+			python3 -c 'import json, sys
+d = json.load(sys.stdin)
+print(d["sums"]["missed"], d["sums"]["drills"], *[m["name"] for m in d["missed"]])'
+	}
+	# fresh for seven days; then not in the span, nor in a later one
+	[ "$(missed 6d --from 3d)" = "0 0" ]
+	[ "$(missed 30d --from 26d)" = "1 0 weekly" ]
+	[ "$(missed 400d --from 60d)" = "1 0 weekly" ]
+	faketime -f +40d "$HOLDFAST" -c "$CONF" drill run weekly -q --passphrase-file "$T/pass"
+	[ "$(missed 46d --from 10d)" = "1 1 weekly" ]
+	[ "$(missed 46d --from 3d)" = "0 0" ]
+}
+
 @test "the page: no script, nothing fetched, whatever is in a name stands for itself" {
 	drilled_vault
 	with_pass report --html "$T/en.html"
