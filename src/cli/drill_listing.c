@@ -15,7 +15,7 @@ enum { DRILL_TAKES_S = 86400 };   /* at most; also: as long as no other was star
 static struct listed_drill *find_or_add(struct drill_listing *l, const char *id, const char *machine)
 {
 	for (size_t i = l->n; i-- > 0;)
-		if (strcmp(l->all[i].id, id) == 0)
+		if (strcmp(l->all[i].id, id) == 0 && strcmp(l->all[i].machine, machine) == 0)
 			return &l->all[i];
 	struct listed_drill *grown = reallocarray(l->all, l->n + 1, sizeof *grown);
 	if (!grown)
@@ -46,6 +46,7 @@ static int take_entry(void *arg, const struct ledger_line *line, struct err *err
 	if (strcmp(line->kind, "drill-finished") == 0) {
 		one->finished_s = (int64_t)line->time_s;
 		snprintf(one->verdict, sizeof one->verdict, "%s", verdict ? verdict : "?");
+		snprintf(one->report, sizeof one->report, "%s", json_text(j, "report"));
 	}
 	return 0;
 }

@@ -150,13 +150,21 @@ static int open_result(struct gathering *g, json_t *out, const struct drill_resu
 	return take_findings(g->findings, report, detail, err);
 }
 
+static int load(const struct gathering *g, const struct listed_drill *d, struct drill_result *r,
+                struct err *err)
+{
+	const struct drill_known known = { .report = d->report,
+		                           .signers = cli_place_value(g->cli, "allowed-signers") };
+	return drill_load(g->cli->vault, d->id, &known, r, err);
+}
+
 /* What its report cannot tell is a fact about the drill, and hides no other. */
 static int add_report(struct gathering *g, json_t *out, const struct listed_drill *d, struct err *err)
 {
 	struct drill_result r;
 	if (!d->finished_s)
 		return 0;
-	int rc = drill_load(g->cli->vault, d->id, &r, err);
+	int rc = load(g, d, &r, err);
 	if (rc == 0) {
 		rc = open_result(g, out, &r, err);
 		drill_result_clear(&r);
@@ -193,7 +201,7 @@ static int take_earlier(struct gathering *g, const struct listed_drill *d, const
 static int add_earlier(struct gathering *g, const struct listed_drill *d, struct err *err)
 {
 	struct drill_result r;
-	int rc = drill_load(g->cli->vault, d->id, &r, err);
+	int rc = load(g, d, &r, err);
 	if (rc == 0) {
 		rc = take_earlier(g, d, &r, err);
 		drill_result_clear(&r);

@@ -228,6 +228,30 @@ d = json.load(sys.stdin)
 print(d["sums"]["missed"], d["missed"][0]["name"])' <<<"$output")" = "1 weekly" ]
 }
 
+@test "a report in the vault that the machine did not sign, or that is another drill's, is not believed" {
+	drilled_vault
+	failed=$(hf drill list --json | grep '"failed"' | json id)
+	passed=$(hf drill list --json | json id)
+	at=$(echo "$V"/*/drills)
+	chmod -R u+w "$at"
+	cp -r "$at/$failed" "$T/failed"
+	sed -i 's/"value_ms":[0-9]*/"value_ms":7/' "$at/$passed/report.json"
+	run --separate-stderr hf drill show "$passed"
+	[[ $status -eq 20 && $stderr == *"report.json.minisig"* ]]
+	# signed by the machine, and not of this drill; and of this drill, and not the one of the ledger
+	cp "$at/$passed"/report.json* "$T/"
+	cp "$T/failed"/report.json* "$at/$passed/"
+	run --separate-stderr hf drill show "$passed"
+	[[ $status -eq 20 && $stderr == *"report.json is of another drill"* ]]
+	run --separate-stderr hf report
+	expect_status 0
+	[[ $output == *"GAP     2 of 3 drills left a signed report"* ]]
+	run with_pass report --csv
+	[[ $output == *"$passed"*"report.json is of another drill"* ]]
+	run hf drill show "$failed"
+	expect_status 0
+}
+
 @test "a drill that ended before the span and did not come again is missed in it" {
 	needs_faketime
 	drilled_vault
