@@ -60,6 +60,7 @@ struct drill_options {
 	const char *name;                /* of the drill */
 	enum drill_select select;
 	bool named;                      /* somebody asked for this store: no schedule did */
+	bool by_timer;                   /* its turn had come; else a person began it */
 	const struct drill_store *stores;
 	size_t n_stores;
 	uint64_t snapshot;               /* not 0: this one of the only store, instead of a drawn one */

@@ -98,7 +98,7 @@ refused() {
 	sign j.doe
 	refused 1 "is by j.doe@example.com, and the drill's reviewer is m.li@example.com"
 	# of another report
-	sed -i 's/"timer"/"person"/' "$T/before/report.json"
+	sed -i 's/"person"/"timer"/' "$T/before/report.json"
 	echo >>"$T/before/report.json"
 	sign m.li
 	refused 20 "approval: "

@@ -91,6 +91,24 @@ drill_vault() {
 	[[ ${lines[2]} == *retry ]]
 }
 
+@test "a report tells a drill that somebody began from one whose turn had come" {
+	drill_vault
+	operator() {
+		"$HOLDFAST" -c "$CONF" drill show "$(hf drill list --json | json id)" --json |
+			python3 -c 'import json, sys; print(json.load(sys.stdin)["report"]["operator"])'
+	}
+	with_pass run -q
+	[ "$(operator)" = timer ]
+	for how in '' weekly crm; do
+		# shellcheck disable=SC2086  # no word is no operand
+		with_pass drill run -q $how
+		[ "$(operator)" = person ]
+	done
+	needs_faketime
+	faketime -f +8d "$HOLDFAST" -c "$CONF" drill run --due -q --passphrase-file "$T/pass"
+	[ "$(operator)" = timer ]
+}
+
 @test "a failed drill is not repeated before its next turn" {
 	drill_vault
 	sed -i 's/^expect = .*/expect = < 0/' "$CONF"
