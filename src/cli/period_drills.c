@@ -72,6 +72,7 @@ static void take_report(json_t *out, const json_t *report)
 	set_number(out, "seq", json_int(s, "seq"));
 	set_number(out, "taken", json_int(s, "time"));
 	set_text(out, "rule", json_text(selection, "rule"));
+	json_object_set_new(out, "retry", json_boolean(json_int(selection, "attempt") > 1));
 	set_number(out, "population", json_int(selection, "population"));
 	set_number(out, "fresh_until", json_int(report, "fresh_until"));
 	set_number(out, "every_s", json_int(json_object_get(report, "policy"), "every"));

@@ -109,6 +109,27 @@ drill_vault() {
 	[ "$(operator)" = timer ]
 }
 
+@test "another drill of the same day is no retry" {
+	drill_vault
+	cat >>"$CONF" <<-CONF
+		[drill monthly]
+		stores = crm
+		every = 7d
+	CONF
+	with_pass drill run -q
+	with_pass drill run -q monthly
+	with_pass drill run -q crm
+	run hf drill list
+	[ "${#lines[@]}" -eq 5 ]
+	for i in 1 2; do [[ ${lines[i]} != *retry ]]; done
+	[[ ${lines[3]} == *retry ]]
+	# by hand it is of its section, and of another date: today
+	[[ ${lines[4]} != *retry ]]
+	[ "$(hf drill list --json | sed 's/.*"retry": *\([a-z]*\).*/\1/' | paste -s -d ' ')" = "false false true false" ]
+	[ "$(hf report --csv | python3 -c 'import csv, sys
+print(*(r["retry"] for r in csv.DictReader(sys.stdin)))')" = "no no yes no" ]
+}
+
 @test "a failed drill is not repeated before its next turn" {
 	drill_vault
 	sed -i 's/^expect = .*/expect = < 0/' "$CONF"
