@@ -64,6 +64,7 @@ $(BUILD)/%.o: %.c
 $(BUILD)/src/vault/texts.o: docs/FORMAT.md
 $(BUILD)/src/engine/ledger_export.o: src/engine/complete.sh
 $(BUILD)/src/engine/evidence_folder.o: src/engine/verify.dash
+$(BUILD)/src/engine/evidence_bundle.o: src/engine/bundle.dash src/engine/complete.sh
 
 # A test that takes over functions names them in a comment line of its own, "wrap: malloc write";
 # test_torture_* without such a line take over the allocator.

@@ -60,6 +60,7 @@ struct drill_options {
 	const char *name;                /* of the drill */
 	enum drill_select select;
 	bool named;                      /* somebody asked for this store: no schedule did */
+	bool by_timer;                   /* its turn had come; else a person began it */
 	const struct drill_store *stores;
 	size_t n_stores;
 	uint64_t snapshot;               /* not 0: this one of the only store, instead of a drawn one */
@@ -123,9 +124,16 @@ int drill_plan(struct vault *v, const struct drill_options *options, struct dril
 /*
  * A recorded drill, by the beginning of its id. `detail` is NULL where it is sealed to others: it opens
  * on the machine that ran the drill, with the recovery secret, and with an auditor's key. ERR_ABSENT
- * (none, or not yet recorded), ERR_INVALID (several), ERR_CORRUPT, storage errors.
+ * (none, or not yet recorded), ERR_INVALID (several), ERR_CORRUPT (also: the report is not signed by the
+ * machine that drilled, or not the one of its ledger), storage errors. An approval that does not verify is
+ * none.
  */
-int drill_load(struct vault *v, const char *id, struct drill_result *result, struct err *err);
+struct drill_known {                     /* what the caller knows; NULL: nothing */
+	const char *report;              /* its report's SHA-256 in the ledger, hex; NULL: is looked up */
+	const char *signers;             /* file: who may approve; NULL: whom the machine listed then */
+};
+int drill_load(struct vault *v, const char *id, const struct drill_known *known,
+               struct drill_result *result, struct err *err);
 
 /* Bring its evidence from the vault into a new folder, for an auditor: evidence.h checks it. ERR_EXISTS
  * and errors as above. */

@@ -8,6 +8,7 @@
 #define HOLDFAST_EVIDENCE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct err;
 struct vault;
@@ -46,6 +47,7 @@ struct evidence_result {
 	bool sound;                  /* no check failed */
 	bool anchored;               /* the keys were compared with those that were given */
 	char drill[33];              /* hex; empty if the report cannot be read */
+	uint64_t approved_s;         /* when the machine got an approval, as it signed that; 0: none */
 	const char *verdict;         /* the drill's own: "passed", "failed", "could-not-verify", or NULL */
 };
 

@@ -15,7 +15,7 @@ enum { DRILL_TAKES_S = 86400 };   /* at most; also: as long as no other was star
 static struct listed_drill *find_or_add(struct drill_listing *l, const char *id, const char *machine)
 {
 	for (size_t i = l->n; i-- > 0;)
-		if (strcmp(l->all[i].id, id) == 0)
+		if (strcmp(l->all[i].id, id) == 0 && strcmp(l->all[i].machine, machine) == 0)
 			return &l->all[i];
 	struct listed_drill *grown = reallocarray(l->all, l->n + 1, sizeof *grown);
 	if (!grown)
@@ -39,13 +39,16 @@ static int take_entry(void *arg, const struct ledger_line *line, struct err *err
 	struct listed_drill *one = id ? find_or_add(l, id, line->key_name) : NULL;
 	if (!one)
 		return j ? err_no_memory(err) : (int)err->code;
-	if (strcmp(line->kind, "drill-planned") == 0)
+	if (strcmp(line->kind, "drill-planned") == 0) {
 		one->due_s = (int64_t)json_integer_value(json_object_get(j, "due"));
+		one->retry = json_int(j, "attempt") > 1;
+	}
 	if (strcmp(line->kind, "drill-started") == 0)
 		one->started_s = (int64_t)line->time_s;
 	if (strcmp(line->kind, "drill-finished") == 0) {
 		one->finished_s = (int64_t)line->time_s;
 		snprintf(one->verdict, sizeof one->verdict, "%s", verdict ? verdict : "?");
+		snprintf(one->report, sizeof one->report, "%s", json_text(j, "report"));
 	}
 	return 0;
 }
@@ -56,9 +59,8 @@ static void judge(struct drill_listing *l, int64_t now_s)
 		struct listed_drill *d = &l->all[i];
 		bool old = d->started_s + DRILL_TAKES_S < now_s;
 		for (size_t k = 0; k < l->n; k++) {
-			bool same = k != i && strcmp(l->all[k].machine, d->machine) == 0;
-			d->retry |= same && k < i && l->all[k].due_s == d->due_s;
-			old |= same && k > i && l->all[k].started_s;
+			bool same = k > i && strcmp(l->all[k].machine, d->machine) == 0;
+			old |= same && l->all[k].started_s;
 		}
 		d->lost = d->started_s && !d->finished_s && old;
 	}

@@ -13,8 +13,9 @@ struct err;
 
 struct listed_drill {
 	char id[33], machine[130], verdict[24];
+	char report[65];                         /* SHA-256 of report.json, hex, once it finished */
 	int64_t due_s, started_s, finished_s;    /* 0: not yet */
-	bool retry;                              /* not the first for its date on that machine */
+	bool retry;                              /* not the first attempt of its drill for its date */
 	bool lost;                               /* started, and will not finish any more: it was killed */
 };
 

@@ -71,8 +71,10 @@ int drill_verb_show(struct cli *cli, struct err *err)
 	const struct options *o = &cli->options;
 	struct drill_result r;
 	bool unlocked;
-	if (cli_open(cli, err) != 0 || cli_unlock_if_given(cli, false, &unlocked, err) != 0 ||
-	    drill_load(cli->vault, o->operands[1], &r, err) != 0)
+	if (cli_open(cli, err) != 0 || cli_unlock_if_given(cli, false, &unlocked, err) != 0)
+		return err->code;
+	const struct drill_known known = { .signers = cli_place_value(cli, "allowed-signers") };
+	if (drill_load(cli->vault, o->operands[1], &known, &r, err) != 0)
 		return err->code;
 	int rc = o->json ? drill_page_json(&r, err) : drill_page_print(&r, err);
 	if (rc == 0 && o->own[DRILL_TO])
@@ -174,7 +176,7 @@ enum { SIGNATURE_MAX = 4096 };
 static int find_reviewer(const struct cli *cli, const char *id, const char **out, struct err *err)
 {
 	struct drill_result r;
-	if (drill_load(cli->vault, id, &r, err) != 0)
+	if (drill_load(cli->vault, id, NULL, &r, err) != 0)
 		return err->code;
 	JSON_AUTO detail = r.detail
 	                   ? json_decode(r.detail, strlen(r.detail), "detail of the drill", err) : NULL;

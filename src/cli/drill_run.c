@@ -87,7 +87,10 @@ static int run_section(struct drills *d, const struct config_section *section, c
                        struct err *err)
 {
 	AUTO(drill_job) j = drill_job_new(d->cli, section, operand, err);
-	return j ? run_one(d, j, err) : (int)err->code;
+	if (!j)
+		return err->code;
+	j->options.by_timer = d->cli->options.own[DRILL_DUE] != NULL;
+	return run_one(d, j, err);
 }
 
 /* ---- which ---- */

@@ -142,6 +142,7 @@ static void drill(struct duty_run *r, struct duty_drill_done *d)
 	if (!j || !is_readable(r, d, j))
 		return;
 	d->turn_s = j->options.due_s;
+	j->options.by_timer = true;
 	if (drill_run(r->cli->vault, &j->options, &result, &d->why) == 0)
 		take_result(d, &result);
 	live_clear();

@@ -13,8 +13,7 @@
 #include "holdfast/drill.h"
 #include "holdfast/err.h"
 
-/* Drills that began before the span may end in it; their plan has to be seen. */
-enum { LOOK_BACK_S = 8 * 86400, WHY_MAX = 600 };
+enum { WHY_MAX = 600 };
 
 static void set_number(json_t *to, const char *key, int64_t n)
 {
@@ -73,6 +72,7 @@ static void take_report(json_t *out, const json_t *report)
 	set_number(out, "seq", json_int(s, "seq"));
 	set_number(out, "taken", json_int(s, "time"));
 	set_text(out, "rule", json_text(selection, "rule"));
+	json_object_set_new(out, "retry", json_boolean(json_int(selection, "attempt") > 1));
 	set_number(out, "population", json_int(selection, "population"));
 	set_number(out, "fresh_until", json_int(report, "fresh_until"));
 	set_number(out, "every_s", json_int(json_object_get(report, "policy"), "every"));
@@ -125,6 +125,7 @@ static int take_findings(json_t *findings, const json_t *report, const json_t *d
 struct gathering {
 	struct cli *cli;
 	json_t *drills, *findings;      /* findings: by id */
+	json_t *earlier;                /* that ended before the span, and may be fresh in it */
 	int64_t from_s, to_s, sealed;
 };
 
@@ -150,13 +151,21 @@ static int open_result(struct gathering *g, json_t *out, const struct drill_resu
 	return take_findings(g->findings, report, detail, err);
 }
 
+static int load(const struct gathering *g, const struct listed_drill *d, struct drill_result *r,
+                struct err *err)
+{
+	const struct drill_known known = { .report = d->report,
+		                           .signers = cli_place_value(g->cli, "allowed-signers") };
+	return drill_load(g->cli->vault, d->id, &known, r, err);
+}
+
 /* What its report cannot tell is a fact about the drill, and hides no other. */
 static int add_report(struct gathering *g, json_t *out, const struct listed_drill *d, struct err *err)
 {
 	struct drill_result r;
 	if (!d->finished_s)
 		return 0;
-	int rc = drill_load(g->cli->vault, d->id, &r, err);
+	int rc = load(g, d, &r, err);
 	if (rc == 0) {
 		rc = open_result(g, out, &r, err);
 		drill_result_clear(&r);
@@ -173,9 +182,39 @@ static const char *state_of(const struct listed_drill *d)
 	return d->finished_s ? d->verdict : d->lost ? "not-finished" : d->started_s ? "running" : "planned";
 }
 
+static int take_earlier(struct gathering *g, const struct listed_drill *d, const struct drill_result *r,
+                        struct err *err)
+{
+	struct err ignored;
+	JSON_AUTO report = json_decode(r->report, strlen(r->report), "report.json", err);
+	JSON_AUTO detail = report && r->detail
+	                   ? json_decode(r->detail, strlen(r->detail), "detail of a drill", &ignored) : NULL;
+	json_t *one = report ? json_pack("{s:o, s:I}", "machine", output_json_text(d->machine), "started",
+	                                 (json_int_t)d->started_s) : NULL;
+	if (!one || json_array_append_new(g->earlier, one) != 0)
+		return report ? err_no_memory(err) : (int)err->code;
+	take_report(one, report);
+	take_detail(one, detail);
+	return 0;
+}
+
+/* One whose report tells nothing leaves the one before it as the last of its kind. */
+static int add_earlier(struct gathering *g, const struct listed_drill *d, struct err *err)
+{
+	struct drill_result r;
+	int rc = load(g, d, &r, err);
+	if (rc == 0) {
+		rc = take_earlier(g, d, &r, err);
+		drill_result_clear(&r);
+	}
+	return rc == ERR_ABSENT || rc == ERR_CORRUPT ? 0 : rc;
+}
+
 static int add_one(struct gathering *g, const struct listed_drill *d, struct err *err)
 {
 	int64_t at = d->finished_s ? d->finished_s : d->started_s ? d->started_s : d->due_s;
+	if (at < g->from_s && d->finished_s)
+		return add_earlier(g, d, err);
 	if (at < g->from_s || at >= g->to_s)
 		return 0;
 	json_t *one = json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:b}", "id", d->id, "machine",
@@ -211,17 +250,23 @@ static int64_t next_start(const json_t *drills, size_t at, int64_t otherwise)
 	return next == INT64_MAX ? otherwise : next;
 }
 
+/* Was one missing in the span, between the end of what d says and the start of the next? Where names are
+ * sealed the policy stands for them: a new one ends a series, so that an old one proves no gap. */
+static bool leaves_gap(const json_t *d, int64_t next_s, int64_t from_s)
+{
+	int64_t fresh = json_int(d, "fresh_until");
+	return fresh && json_int(d, "every_s") && next_s > fresh && next_s > from_s &&
+	       (fresh >= from_s || *json_text(d, "name"));
+}
+
 /* Each report says until when it is fresh: later than that, one was missing. */
-static int find_missed(json_t *missed, const json_t *drills, int64_t end_s, struct err *err)
+static int find_missed(json_t *missed, const json_t *drills, int64_t from_s, int64_t end_s, struct err *err)
 {
 	const json_t *d;
 	size_t i;
 	json_array_foreach(drills, i, d) {
-		int64_t fresh = json_int(d, "fresh_until");
-		if (!fresh || !json_int(d, "every_s"))
-			continue;
-		int64_t next = next_start(drills, i, end_s);
-		if (next <= fresh)
+		int64_t fresh = json_int(d, "fresh_until"), next = next_start(drills, i, end_s);
+		if (!leaves_gap(d, next, from_s))
 			continue;
 		json_t *one = json_pack("{s:o, s:o, s:I, s:I}", "name",
 		                        output_json_text(json_text(d, "name")), "machine",
@@ -243,25 +288,34 @@ static int list_findings(json_t *list, json_t *by_id, struct err *err)
 	return 0;
 }
 
+static int add_missed(const struct gathering *g, int64_t made_s, json_t *missed, struct err *err)
+{
+	JSON_AUTO all = json_copy(g->earlier);
+	if (!all || json_array_extend(all, g->drills) != 0)
+		return err_no_memory(err);
+	return find_missed(missed, all, g->from_s, g->to_s < made_s ? g->to_s : made_s, err);
+}
+
 int period_add_drills(json_t *doc, struct cli *cli, struct err *err)
 {
 	json_t *missed = json_array(), *list = json_array();
 	struct gathering g = { .cli = cli, .drills = json_array(), .from_s = json_int(doc, "from"),
 	                       .to_s = json_int(doc, "to") };
 	JSON_AUTO by_id = g.findings = json_object();
+	JSON_AUTO earlier = g.earlier = json_array();
 	/* from here on they are the document's */
 	if (json_object_set_new(doc, "drills", g.drills) != 0 ||
 	    json_object_set_new(doc, "missed", missed) != 0 ||
-	    json_object_set_new(doc, "findings", list) != 0 || !by_id)
+	    json_object_set_new(doc, "findings", list) != 0 || !by_id || !earlier)
 		return err_no_memory(err);
-	uint64_t since = g.from_s > LOOK_BACK_S ? (uint64_t)(g.from_s - LOOK_BACK_S) : 0;
-	AUTO(drill_listing) l = drill_listing_new(cli, since, err);
+	/* the last drill of its kind may be years old, or never have ended */
+	AUTO(drill_listing) l = drill_listing_new(cli, 0, err);
 	if (!l)
 		return err->code;
 	for (size_t i = 0; i < l->n; i++)
 		if (add_one(&g, &l->all[i], err) != 0)
 			return err->code;
 	set_number(doc, "sealed", g.sealed);
-	int64_t made = json_int(doc, "made"), end = g.to_s < made ? g.to_s : made;
-	return find_missed(missed, g.drills, end, err) == 0 ? list_findings(list, by_id, err) : err->code;
+	return add_missed(&g, json_int(doc, "made"), missed, err) == 0 ? list_findings(list, by_id, err)
+	                                                              : (int)err->code;
 }

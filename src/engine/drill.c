@@ -91,7 +91,7 @@ static int describe(struct drilling *d, struct err *err)
 	randombytes_buf(r->drill, sizeof r->drill);
 	randombytes_buf(r->salt, sizeof r->salt);
 	r->due_s = (uint64_t)d->choice.due_s;
-	r->operator_kind = d->o->named ? OPERATOR_PERSON : OPERATOR_TIMER;
+	r->operator_kind = d->o->by_timer ? OPERATOR_TIMER : OPERATOR_PERSON;
 	snprintf(r->version, sizeof r->version, "%s", HOLDFAST_VERSION);
 	snprintf(r->scenario, sizeof r->scenario, "restore");
 	if (d->o->policy)

@@ -120,7 +120,7 @@ int drill_note_finding(struct vault *v, const struct drill_finding_note *n, stru
 {
 	char path[PATH_MAX], drills[PATH_MAX];
 	struct drill_result of = { .verdict = DRILL_UNVERIFIED };
-	if (drill_load(v, n->drill, &of, err) != 0)
+	if (drill_load(v, n->drill, NULL, &of, err) != 0)
 		return err->code;
 	JSON_AUTO j = load(v, err);
 	AUTO(buf) text = buf_new(NOTES_MAX_BYTES, err);

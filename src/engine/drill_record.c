@@ -159,7 +159,7 @@ static void plan_digest(const struct report *r, uint8_t out[32])
 static void fill_entry(const struct report *r, enum entry_kind kind, struct entry *e)
 {
 	*e = (struct entry){ .kind = kind, .time_s = (uint64_t)time(NULL), .due_s = r->due_s,
-	                     .seq = r->snapshot.seq };
+	                     .attempt = r->selection.attempt, .seq = r->snapshot.seq };
 	memcpy(e->drill, r->drill, 16);
 	memcpy(e->writer, r->snapshot.writer, 16);
 	memcpy(e->store, r->snapshot.store, 16);

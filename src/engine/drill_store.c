@@ -9,9 +9,11 @@
 #include "base/buf.h"
 #include "base/hex.h"
 #include "base/io.h"
+#include "engine/drill_trust.h"
 #include "engine/evidence.h"
 #include "engine/stamp.h"
 #include "format/detail.h"
+#include "format/minisign.h"
 #include "format/names.h"
 #include "format/report.h"
 #include "format/sshsig.h"
@@ -23,6 +25,7 @@ struct finding_drill {
 	const char *id;              /* what it begins with */
 	char folder[NAMES_MAX];      /* <key-id>/drills/<id>/, or empty */
 	char found[33];
+	const struct charter_key *by;   /* whose folder it is */
 	bool several;
 	uint64_t approved_s;         /* of its newest approval; 0: none */
 };
@@ -61,17 +64,29 @@ static int look_at_object(void *arg, const struct backend_object *o, struct err 
 	return 0;
 }
 
+/* A whole id is listed alone: a report of years looks for hundreds. */
+static void name_list(const struct charter_key *key, const char *id, char out[2 * NAMES_MAX])
+{
+	char prefix[NAMES_MAX];
+	bool whole = strlen(id) == 32;
+	snprintf(out, 2 * NAMES_MAX, "%s%s%s", names_drills(prefix, key->id), whole ? id : "",
+	         whole ? "/" : "");
+}
+
 static int find(struct vault *v, const char *id, struct finding_drill *f, struct err *err)
 {
 	const struct charter *c = vault_charter(v);
-	char prefix[NAMES_MAX];
 	*f = (struct finding_drill){ .id = id };
 	if (!*id || strspn(id, "0123456789abcdef") != strlen(id) || strlen(id) > 32)
 		return err_set(err, ERR_INVALID, "'%.60s' is no drill's id", id);
-	for (size_t i = 0; i < c->n_keys; i++)
-		if (storage_list(vault_storage(v), names_drills(prefix, c->keys[i].id), look_at_object, f,
-		                 err) != 0)
+	for (size_t i = 0; i < c->n_keys; i++) {
+		char prefix[2 * NAMES_MAX];
+		name_list(&c->keys[i], id, prefix);
+		if (storage_list(vault_storage(v), prefix, look_at_object, f, err) != 0)
 			return err->code;
+		if (*f->folder && !f->by)
+			f->by = &c->keys[i];
+	}
 	if (f->several)
 		return err_set(err, ERR_INVALID, "several drills begin with '%.32s'", id);
 	if (*f->folder)
@@ -132,16 +147,33 @@ static int open_detail(struct vault *v, const struct finding_drill *f, struct bu
 	return err_set(err, ERR_KEY, "the detail is sealed to others");
 }
 
-static int take_documents(struct vault *v, const struct finding_drill *f, struct drill_result *r,
-                          struct err *err)
+/* Only what the machine signed, and its ledger tells of. */
+static int read_report(struct vault *v, const struct finding_drill *f, const char *digest,
+                       struct report *report, struct buf *text, struct err *err)
+{
+	char drill[33];
+	AUTO(buf) signature = buf_new(MINISIGN_MAX, err);
+	if (!signature || get_file(v, f, FILE_REPORT, text, err) != 0 ||
+	    get_file(v, f, FILE_REPORT_SIGNATURE, signature, err) != 0 ||
+	    report_decode(report, text->bytes, text->len, err) != 0)
+		return err->code;
+	if (strcmp(hex_encode(drill, report->drill, 16), f->found) != 0)
+		return err_set(err, ERR_CORRUPT, "report.json is of another drill");
+	if (drill_trust_report(v, f->by, report, text, signature, err) != 0)
+		return err->code;
+	return drill_trust_ledger(v, f->by, report, text, digest, err);
+}
+
+static int take_documents(struct vault *v, const struct finding_drill *f, const char *digest,
+                          struct drill_result *r, struct err *err)
 {
 	struct report report = { 0 };
 	struct err ignored;
 	AUTO(buf) text = buf_new(REPORT_MAX, err);
 	AUTO(buf) detail = text ? buf_new(REPORT_MAX, err) : NULL;
-	if (!detail || get_file(v, f, FILE_REPORT, text, err) != 0)
+	if (!detail)
 		return err->code;
-	int rc = report_decode(&report, text->bytes, text->len, err);
+	int rc = read_report(v, f, digest, &report, text, err);
 	bool opened = rc == 0 && (read_local_detail(v, f->found, detail, &ignored) == 0 ||
 	                          open_detail(v, f, detail, &ignored) == 0);
 	if (opened)
@@ -190,14 +222,10 @@ static int find_approver(const struct buf *report, struct evidence_bytes signatu
 	return rc == 0 ? 0 : err_wrap(err, "approval");
 }
 
-static struct evidence_bytes bytes_of(const struct buf *b)
-{
-	return (struct evidence_bytes){ b ? b->bytes : NULL, b ? b->len : 0 };
-}
-
-/* One that does not verify is none: `drill verify` says what is wrong with it. */
-static int take_approval(struct vault *v, const struct finding_drill *f, struct drill_result *r,
-                         struct err *err)
+/* One that does not verify is none: `drill verify` says what is wrong with it. The time in an object's name
+ * is anybody's; it has to be the one that the machine signed. */
+static int take_approval(struct vault *v, const struct finding_drill *f, const char *signers,
+                         struct drill_result *r, struct err *err)
 {
 	struct evidence_result e;
 	struct err ignored;
@@ -206,11 +234,13 @@ static int take_approval(struct vault *v, const struct finding_drill *f, struct 
 	AUTO(evidence_folder) folder = get_folder(v, f, err);
 	if (!folder)
 		return err->code == ERR_ABSENT || err->code == ERR_LIMIT ? 0 : (int)err->code;
-	if (evidence_judge(folder, NULL, &e, err) != 0)
+	AUTO(evidence_folder) keys = drill_trust_keys(v, f->by, folder, signers, err);
+	if (!keys || evidence_judge(folder, keys, &e, err) != 0)
 		return err->code;
-	if (e.sound && e.checks[EVIDENCE_ABOUT_APPROVAL].state == EVIDENCE_OK &&
-	    find_approver(folder->files[FILE_REPORT], bytes_of(folder->files[FILE_APPROVAL]),
-	                  bytes_of(folder->files[FILE_SIGNERS]), f->approved_s, r->approved_by,
+	if (e.sound && e.approved_s == f->approved_s &&
+	    e.checks[EVIDENCE_ABOUT_APPROVAL].state == EVIDENCE_OK &&
+	    find_approver(folder->files[FILE_REPORT], evidence_bytes_of(folder->files[FILE_APPROVAL]),
+	                  evidence_bytes_of(keys->files[FILE_SIGNERS]), f->approved_s, r->approved_by,
 	                  &ignored) == 0)
 		r->approved_s = (int64_t)f->approved_s;
 	return 0;
@@ -256,7 +286,7 @@ int drill_approve(struct vault *v, const char *id, const struct drill_approval *
 	const struct keyfile *key = key_of_drill(v, &f, err);
 	AUTO(evidence_folder) folder = key ? get_folder(v, &f, err) : NULL;
 	const struct evidence_approval approval = { .signature = { a->signature, a->signature_len },
-		                                    .signers = bytes_of(signers), .time_s = now };
+		                                    .signers = evidence_bytes_of(signers), .time_s = now };
 	if (!folder || find_approver(folder->files[FILE_REPORT], approval.signature, approval.signers,
 	                             now, who, err) != 0)
 		return err->code;
@@ -270,14 +300,17 @@ int drill_approve(struct vault *v, const char *id, const struct drill_approval *
 
 /* ---- all of it ---- */
 
-int drill_load(struct vault *v, const char *id, struct drill_result *result, struct err *err)
+int drill_load(struct vault *v, const char *id, const struct drill_known *known,
+               struct drill_result *result, struct err *err)
 {
 	struct finding_drill f;
+	const struct drill_known k = known ? *known : (struct drill_known){ NULL, NULL };
 	*result = (struct drill_result){ .verdict = DRILL_UNVERIFIED };
 	if (find(v, id, &f, err) != 0)
 		return err->code;
 	snprintf(result->id, sizeof result->id, "%s", f.found);
-	if (take_documents(v, &f, result, err) == 0 && take_approval(v, &f, result, err) == 0)
+	if (take_documents(v, &f, k.report, result, err) == 0 &&
+	    take_approval(v, &f, k.signers, result, err) == 0)
 		return 0;
 	drill_result_clear(result);
 	return err->code;
@@ -305,7 +338,8 @@ int drill_write_keys(struct vault *v, const char *dir, const char *tsa_ca, const
 	if (!reviewers || (tsa_ca && io_read_file(tsa_ca, certificates, err) != 0) ||
 	    (signers && io_read_file(signers, reviewers, err) != 0))
 		return err->code;
-	struct evidence_keys keys = { .tsa_ca = bytes_of(certificates), .signers = bytes_of(reviewers) };
+	struct evidence_keys keys = { .tsa_ca = evidence_bytes_of(certificates),
+		                      .signers = evidence_bytes_of(reviewers) };
 	memcpy(keys.vault, vault_id(v), 16);
 	memcpy(keys.machine, self->id, 16);
 	memcpy(keys.report_pk, self->report, sizeof keys.report_pk);

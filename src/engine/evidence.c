@@ -48,6 +48,11 @@ int evidence_origin(const uint8_t vault[16], const uint8_t machine[16], char *ou
 
 /* ---- the folder ---- */
 
+struct evidence_bytes evidence_bytes_of(const struct buf *b)
+{
+	return (struct evidence_bytes){ b ? b->bytes : NULL, b ? b->len : 0 };
+}
+
 static int put(struct evidence_folder *f, enum evidence_file file, struct evidence_bytes in,
                struct err *err)
 {
@@ -186,7 +191,7 @@ int evidence_approve(struct evidence_folder *f, const struct evidence_approval *
 	return rc == 0 ? refuse_unsound(f, err) : rc;
 }
 
-int evidence_write_keys(const char *dir, const struct evidence_keys *keys, struct err *err)
+struct evidence_folder *evidence_keys_folder(const struct evidence_keys *keys, struct err *err)
 {
 	AUTO(evidence_folder) f = evidence_folder_new(err);
 	char origin[NOTE_NAME_MAX];
@@ -196,6 +201,12 @@ int evidence_write_keys(const char *dir, const struct evidence_keys *keys, struc
 	    put_keys(f, keys->report_pk, keys->log_pk, origin, err) != 0 ||
 	    put(f, FILE_SIGNERS, keys->signers, err) != 0 ||
 	    put(f, FILE_TSA_CA, keys->tsa_ca, err) != 0)
-		return err->code;
-	return evidence_folder_write(f, dir, err);
+		return NULL;
+	return TAKE(f);
+}
+
+int evidence_write_keys(const char *dir, const struct evidence_keys *keys, struct err *err)
+{
+	AUTO(evidence_folder) f = evidence_keys_folder(keys, err);
+	return f ? evidence_folder_write(f, dir, err) : (int)err->code;
 }

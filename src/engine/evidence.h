@@ -22,6 +22,9 @@ struct evidence_bytes {
 	size_t len;
 };
 
+struct buf;
+struct evidence_bytes evidence_bytes_of(const struct buf *b);   /* b may be NULL */
+
 struct evidence_inputs {
 	struct evidence_bytes report;       /* report_encode */
 	struct evidence_bytes detail;       /* detail_seal */
@@ -66,6 +69,7 @@ struct evidence_keys {
 	uint8_t report_pk[SIGN_PUBLIC_BYTES], log_pk[SIGN_PUBLIC_BYTES];
 	struct evidence_bytes signers, tsa_ca;
 };
+struct evidence_folder *evidence_keys_folder(const struct evidence_keys *keys, struct err *err);
 int evidence_write_keys(const char *dir, const struct evidence_keys *keys, struct err *err);
 
 /* The checks of evidence_verify on a folder in memory. keys NULL: those in the folder. */

@@ -19,18 +19,27 @@
 #include "vault/keyfile.h"
 #include "vault/vault.h"
 
-enum { DEPTH_MAX = 4, FILES_MAX = 1 << 20, SUMS_MAX_BYTES = 256 << 20, BLOCK = 64 << 10 };
+enum { DEPTH_MAX = 4, FILES_MAX = 1 << 20, SUMS_MAX_BYTES = 256 << 20, BLOCK = 64 << 10,
+       SCRIPT_MAX = 64 << 10 };
 
-/* bundle.dash keeps to what Debian's dash, minisign and coreutils know. */
+/* bundle.dash keeps to what Debian's dash, minisign and coreutils know. It holds the script of ledger
+ * exports: what lies beside the ledgers may have been written by whoever changed them. */
 __asm__(".section .rodata\n"
         ".local holdfast_bundle_sh\n"
         "holdfast_bundle_sh:\n"
         ".incbin \"src/engine/bundle.dash\"\n"
         ".local holdfast_bundle_sh_end\n"
         "holdfast_bundle_sh_end:\n"
+        ".local holdfast_bundle_complete_sh\n"
+        "holdfast_bundle_complete_sh:\n"
+        ".incbin \"src/engine/complete.sh\"\n"
+        ".local holdfast_bundle_complete_sh_end\n"
+        "holdfast_bundle_complete_sh_end:\n"
         ".byte 0\n"
         ".text\n");
 extern const char holdfast_bundle_sh[], holdfast_bundle_sh_end[];
+extern const char holdfast_bundle_complete_sh[], holdfast_bundle_complete_sh_end[];
+static const char complete_here[] = "@COMPLETE.txt@\n";
 
 /* ---- which files ---- */
 
@@ -170,6 +179,21 @@ static int sign_list(const char *dir, const struct buf *sums, const char *commen
 	return write_file(dir, "SHA256SUMS.minisig", signature->bytes, signature->len, err);
 }
 
+static int write_script(const char *dir, struct err *err)
+{
+	const size_t len = (size_t)(holdfast_bundle_sh_end - holdfast_bundle_sh);
+	const char *mark = memmem(holdfast_bundle_sh, len, complete_here, sizeof complete_here - 1);
+	const size_t before = mark ? (size_t)(mark - holdfast_bundle_sh) : len;
+	const size_t rest = mark ? before + sizeof complete_here - 1 : len;
+	AUTO(buf) text = buf_new(SCRIPT_MAX, err);
+	if (!text || buf_append(text, holdfast_bundle_sh, before, err) != 0 ||
+	    buf_append(text, holdfast_bundle_complete_sh,
+	               (size_t)(holdfast_bundle_complete_sh_end - holdfast_bundle_complete_sh), err) != 0 ||
+	    buf_append(text, holdfast_bundle_sh + rest, len - rest, err) != 0)
+		return err->code;
+	return write_file(dir, "VERIFY.txt", text->bytes, text->len, err);
+}
+
 int evidence_sign_folder(struct vault *v, const char *dir, const char *comment, struct err *err)
 {
 	const struct keyfile *key = vault_keyfile(v);
@@ -180,8 +204,7 @@ int evidence_sign_folder(struct vault *v, const char *dir, const char *comment, 
 	}
 	AUTO(buf) sums = buf_new(SUMS_MAX_BYTES, err);
 	if (!sums || write_key(dir, key->report_sk->bytes, err) != 0 ||
-	    write_file(dir, "VERIFY.txt", holdfast_bundle_sh,
-	               (size_t)(holdfast_bundle_sh_end - holdfast_bundle_sh), err) != 0)
+	    write_script(dir, err) != 0)
 		return err->code;
 	int rc = list_sums(dir, &names, sums, err);
 	names_clear(&names);

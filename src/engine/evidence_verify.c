@@ -112,7 +112,7 @@ static bool parse_list_comment(struct judging *j, const char *comment)
 		if (__builtin_mul_overflow(approved, 10, &approved) ||
 		    __builtin_add_overflow(approved, (uint64_t)(*digits - '0'), &approved))
 			return false;
-	j->approved_s = approved;
+	j->approved_s = j->r->approved_s = approved;
 	return !j->has_report ||
 	       (evidence_list_comment(&j->report, approved, again, sizeof again, &err) == 0 &&
 	        strcmp(again, comment) == 0);

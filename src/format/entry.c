@@ -28,7 +28,7 @@ static int word_index(const char *const *words, int n, const char *word, size_t 
 
 /* ---- which members an entry of each kind has ---- */
 
-enum type { ID, HASH, HASH_OPTIONAL, NUMBER, WORD, VERDICT, ITEMS, STORES, LOGS };
+enum type { ID, HASH, HASH_OPTIONAL, NUMBER, NUMBER_OPTIONAL, WORD, VERDICT, ITEMS, STORES, LOGS };
 
 struct field {
 	const char *name;
@@ -68,7 +68,8 @@ static const struct {
 		FIELD("key", ID, key), FIELD("keys", NUMBER, keys),
 		FIELD("charter_n", NUMBER, charter_n), FIELD("charter", HASH, charter) } },
 	[ENTRY_DRILL_PLANNED] = { "drill-planned", {
-		FIELD("drill", ID, drill), FIELD("due", NUMBER, due_s), FIELD("plan", HASH, plan),
+		FIELD("drill", ID, drill), FIELD("due", NUMBER, due_s),
+		FIELD("attempt", NUMBER_OPTIONAL, attempt), FIELD("plan", HASH, plan),
 		FIELD("writer", ID, writer), FIELD("store", ID, store), FIELD("seq", NUMBER, seq),
 		FIELD("head", HASH, head) } },
 	[ENTRY_DRILL_STARTED] = { "drill-started", {
@@ -155,7 +156,8 @@ static json_t *field_json(const struct entry *e, const struct field *f)
 	case ID: return json_hex(at, 16);
 	case HASH:
 	case HASH_OPTIONAL: return json_hex(at, 32);
-	case NUMBER: return json_integer((json_int_t)*(const uint64_t *)at);
+	case NUMBER:
+	case NUMBER_OPTIONAL: return json_integer((json_int_t)*(const uint64_t *)at);
 	case WORD: return json_string(at);
 	case VERDICT: return json_string(verdicts[*(const enum entry_verdict *)at]);
 	case ITEMS: return items_json(e);
@@ -168,6 +170,7 @@ static json_t *field_json(const struct entry *e, const struct field *f)
 static bool is_left_out(const struct entry *e, const struct field *f)
 {
 	return (f->type == HASH_OPTIONAL && sodium_is_zero((const uint8_t *)e + f->offset, 32)) ||
+	       (f->type == NUMBER_OPTIONAL && *(const uint64_t *)((const char *)e + f->offset) == 0) ||
 	       (f->type == ITEMS && !sodium_is_zero(e->list, 32)) ||
 	       (f->type == STORES && !sodium_is_zero(e->covered, 32));
 }
@@ -314,6 +317,7 @@ static int take_field(struct entry *e, const json_t *j, const struct field *f, s
 	case HASH: return json_get_hex(j, f->name, at, 32, what, err);
 	case HASH_OPTIONAL: return list ? json_get_hex(j, f->name, at, 32, what, err) : 0;
 	case NUMBER: return json_get_u64(j, f->name, INT64_MAX, at, what, err);
+	case NUMBER_OPTIONAL: return list ? json_get_u64(j, f->name, INT64_MAX, at, what, err) : 0;
 	case WORD:
 	case VERDICT: return take_word(e, j, f, err);
 	case ITEMS: return is_left_out(e, f) ? 0 : take_items(e, list, f->name, err);

@@ -101,7 +101,7 @@ struct entry {
 	uint8_t charter[32];
 
 	uint8_t drill[16];
-	uint64_t due_s;
+	uint64_t due_s, attempt;     /* attempt: of that drill for that date, from 1; 0: not told */
 	uint8_t plan[32], report[32];   /* SHA-256 of the plan, of report.json */
 };
 

@@ -63,7 +63,7 @@ struct report_phase {
 };
 
 struct report_check {
-	char kind[REPORT_WORD_MAX];      /* "sums", "integrity", "facts", "assertion", "canary" */
+	char kind[REPORT_WORD_MAX];      /* "sums", "integrity", "facts", "assertion", "rpo" */
 	unsigned result;                 /* enum report_result */
 	uint64_t ms;
 	char why[REPORT_WORD_MAX];       /* of a failed or skipped one: "no-engine"; may be "" */

@@ -60,9 +60,17 @@ sign() {
 	hf evidence -q --out "$T/e"
 	(cd "$T/e" && dash VERIFY.txt "$T/auditor" | grep -q "ALL CHECKS PASSED")
 	cmp "$T/e/drills/$id/approval.sig" "$T/report.json.sig"
+	# who was taken off this machine's list approved nothing, and an object's name is no time
+	sed -i.all /m.li/d "$T/signers"
+	hf drill show "$id" | grep -q '^Approval   asked for, and not there'
+	mv "$T/signers.all" "$T/signers"
+	hf drill show "$id" | grep -q '^Approved   by m.li@example.com, 20'
+	at=$(ls -d "$V"/*/drills/"$id"/approved/*)
+	mv "$at" "${at%/*}/1999999999"
+	hf drill show "$id" | grep -q '^Approval   asked for, and not there'
+	mv "${at%/*}/1999999999" "$at"
 	# one that was swapped in the vault is none
 	ssh-keygen -q -Y sign -n holdfast-drill -f "$T/nobody" "$T/before/drill.pub"
-	at=$(ls -d "$V"/*/drills/"$id"/approved/*)
 	chmod -R u+w "$at"
 	cp "$T/before/drill.pub.sig" "$at/approval.sig"
 	hf drill show "$id" | grep -q '^Approval   asked for, and not there'
@@ -90,7 +98,7 @@ refused() {
 	sign j.doe
 	refused 1 "is by j.doe@example.com, and the drill's reviewer is m.li@example.com"
 	# of another report
-	sed -i 's/"timer"/"person"/' "$T/before/report.json"
+	sed -i 's/"person"/"timer"/' "$T/before/report.json"
 	echo >>"$T/before/report.json"
 	sign m.li
 	refused 20 "approval: "

@@ -91,6 +91,45 @@ drill_vault() {
 	[[ ${lines[2]} == *retry ]]
 }
 
+@test "a report tells a drill that somebody began from one whose turn had come" {
+	drill_vault
+	operator() {
+		"$HOLDFAST" -c "$CONF" drill show "$(hf drill list --json | json id)" --json |
+			python3 -c 'import json, sys; print(json.load(sys.stdin)["report"]["operator"])'
+	}
+	with_pass run -q
+	[ "$(operator)" = timer ]
+	for how in '' weekly crm; do
+		# shellcheck disable=SC2086  # no word is no operand
+		with_pass drill run -q $how
+		[ "$(operator)" = person ]
+	done
+	needs_faketime
+	faketime -f +8d "$HOLDFAST" -c "$CONF" drill run --due -q --passphrase-file "$T/pass"
+	[ "$(operator)" = timer ]
+}
+
+@test "another drill of the same day is no retry" {
+	drill_vault
+	cat >>"$CONF" <<-CONF
+		[drill monthly]
+		stores = crm
+		every = 7d
+	CONF
+	with_pass drill run -q
+	with_pass drill run -q monthly
+	with_pass drill run -q crm
+	run hf drill list
+	[ "${#lines[@]}" -eq 5 ]
+	for i in 1 2; do [[ ${lines[i]} != *retry ]]; done
+	[[ ${lines[3]} == *retry ]]
+	# by hand it is of its section, and of another date: today
+	[[ ${lines[4]} != *retry ]]
+	[ "$(hf drill list --json | sed 's/.*"retry": *\([a-z]*\).*/\1/' | paste -s -d ' ')" = "false false true false" ]
+	[ "$(hf report --csv | python3 -c 'import csv, sys
+print(*(r["retry"] for r in csv.DictReader(sys.stdin)))')" = "no no yes no" ]
+}
+
 @test "a failed drill is not repeated before its next turn" {
 	drill_vault
 	sed -i 's/^expect = .*/expect = < 0/' "$CONF"

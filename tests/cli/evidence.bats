@@ -32,6 +32,11 @@ drilled_vault() {
 	hf drill keys "$T/keys-for-auditor" >/dev/null
 }
 
+# unlisted SCRIPT: that script as if whoever changes the folder could also sign its list
+unlisted() {
+	sed -i -e '/^minisign -V -q/d' -e '/^sha256sum --check/d' -e '/^{ cut -c 67-/d' -e '/^find . -mindepth/d' "$1"
+}
+
 verify() { (cd "$1" && dash "$T/script" "${@:2}"); }
 
 @test "evidence verifies under dash, holds every drill, and whatever is changed or left out is found" {
@@ -81,7 +86,7 @@ verify() { (cd "$1" && dash "$T/script" "${@:2}"); }
 	expect_status 1
 	mv "$T/drills.csv" "$T/e/"
 	# the keys of somebody else
-	mkdir "$T/others"
+	cp -r "$T/keys-for-auditor" "$T/others"
 	sed '2s/.*/RWQ00000000000000000000000000000000000000000000000000000/' "$T/keys-for-auditor/drill.pub" \
 		>"$T/others/drill.pub"
 	run verify "$T/e" "$T/others"
@@ -93,14 +98,79 @@ verify() { (cd "$1" && dash "$T/script" "${@:2}"); }
 	with_pass evidence -q --out "$T/e"
 	cp "$T/e/VERIFY.txt" "$T/script"
 	id=$(hf drill list --json | grep '"failed"' | json id)
-	# with the machine's own report key, which signs whatever it likes: here the list check is left out
+	unlisted "$T/script"
 	rm -r "$T/e/drills/$id"
-	sed -e '/^minisign -V -q/d' -e '/^sha256sum --check/d' -e '/^{ cut -c 67-/d' -e '/^find . -mindepth/d' \
-		"$T/script" >"$T/script2"
-	mv "$T/script2" "$T/script"
 	run verify "$T/e" "$T/keys-for-auditor"
 	expect_status 1
 	[[ $output == *"a ledger tells of drill $id, which is not here"* ]]
+	# nor that entry of the ledger, with a script beside it that finds nothing
+	sed -i "/drill-finished.*\"failed\"/d" "$T"/e/ledger/*/entries
+	echo 'exit 0' >"$T/e/ledger/COMPLETE.txt"
+	run verify "$T/e" "$T/keys-for-auditor"
+	[[ $status -eq 1 && $output == *"ledger: does not compute"* ]]
+}
+
+# made_elsewhere: evidence $T/e, which a machine makes that did nothing else; keys in $T/keys-of-maker
+made_elsewhere() {
+	mkdir "$T/maker"
+	sed -e "s|^state = .*|state = $T/maker/state|" -e "s|^keys = .*|keys = $T/maker/keys|" "$CONF" >"$T/maker.conf"
+	"$HOLDFAST" -c "$T/maker.conf" key enroll -q --role auditor --name maker >"$T/request" 2>/dev/null
+	hf key accept -q --yes - <"$T/request"
+	"$HOLDFAST" -c "$T/maker.conf" evidence -q --out "$T/e" --passphrase-file "$T/pass"
+	"$HOLDFAST" -c "$T/maker.conf" drill keys "$T/keys-of-maker" >/dev/null
+}
+
+# sign_log_anew LOG: with a key that nobody was given
+sign_log_anew() {
+	openssl genpkey -algorithm ed25519 -out "$T/new.key"
+	openssl pkey -in "$T/new.key" -pubout -out "$1/log.pem"
+	sed '/^$/,$d' "$1/checkpoint" >"$T/text"
+	openssl pkeyutl -sign -rawin -inkey "$T/new.key" -in "$T/text" -out "$T/signature"
+	printf '\n\342\200\224 %s %s\n' "$(sed -n 1p "$T/text")" \
+		"$({ printf none; cat "$T/signature"; } | base64 -w 0)" | cat "$T/text" - >"$1/checkpoint"
+}
+
+@test "what the maker of the folder adds about another machine is not believed for its own sake" {
+	drilled_vault
+	made_elsewhere
+	cp "$T/e/VERIFY.txt" "$T/script"
+	keys=("$T/keys-of-maker" "$T/keys-for-auditor")
+	run verify "$T/e" "${keys[@]}"
+	expect_status 0
+	[[ $output == *"note    ledger: the machine that made this folder has none"* ]]
+	[ "${lines[-1]}" = "ALL CHECKS PASSED" ]
+	unlisted "$T/script"
+	id=$(hf drill list --json | grep '"failed"' | json id)
+	log=$(cd "$T/e/ledger" && dirname -- */checkpoint)
+
+	# a report that is none, and a script beside it that likes it
+	cp -r "$T/e" "$T/bad"
+	sed -i 's/"verdict":"failed"/"verdict":"passed"/' "$T/bad/drills/$id/report.json"
+	echo 'exit 0' >"$T/bad/drills/$id/VERIFY.txt"
+	run verify "$T/bad" "${keys[@]}"
+	[[ $status -eq 1 && $output == *"drills/$id/: does not verify"* ]]
+
+	# the ledger signed with another key: said if the right one is not known, else found
+	rm -r "$T/bad"
+	cp -r "$T/e" "$T/bad"
+	sign_log_anew "$T/bad/ledger/$log"
+	run verify "$T/bad" "${keys[@]}"
+	[[ $status -eq 1 && $output == *"ledger: the one of the machine of $T/keys-for-auditor is not here"* ]]
+	run verify "$T/bad" "$T/keys-of-maker"
+	[[ $status -eq 0 && $output == *"ledger/$log/log.pem"*"This holds as far as the keys"* ]]
+
+	# a ledger whose checkpoint is left out; a drill that no ledger tells of
+	rm "$T/bad/ledger/$log/checkpoint"
+	run verify "$T/bad" "${keys[@]}"
+	[[ $status -eq 1 && $output == *"checkpoint is missing"* ]]
+	rm -r "$T/bad"
+	cp -r "$T/e" "$T/bad"
+	cp -r "$T/bad/drills/$id" "$T/bad/drills/00000000000000000000000000000000"
+	run verify "$T/bad" "${keys[@]}"
+	[[ $status -eq 1 && $output == *"no ledger tells of drills/0000"* ]]
+	rm -r "$T/bad/drills/00000000000000000000000000000000"
+	run verify "$T/bad" "${keys[@]}"
+	expect_status 0
 }
 
 @test "without a key the evidence has ids, and on a machine without keys it is refused" {
@@ -156,6 +226,48 @@ assert [r["retry"] for r in rows] == ["no", "yes", "yes"]'
 	[ "$(python3 -c 'import json, sys
 d = json.load(sys.stdin)
 print(d["sums"]["missed"], d["missed"][0]["name"])' <<<"$output")" = "1 weekly" ]
+}
+
+@test "a report in the vault that the machine did not sign, or that is another drill's, is not believed" {
+	drilled_vault
+	failed=$(hf drill list --json | grep '"failed"' | json id)
+	passed=$(hf drill list --json | json id)
+	at=$(echo "$V"/*/drills)
+	chmod -R u+w "$at"
+	cp -r "$at/$failed" "$T/failed"
+	sed -i 's/"value_ms":[0-9]*/"value_ms":7/' "$at/$passed/report.json"
+	run --separate-stderr hf drill show "$passed"
+	[[ $status -eq 20 && $stderr == *"report.json.minisig"* ]]
+	# signed by the machine, and not of this drill; and of this drill, and not the one of the ledger
+	cp "$at/$passed"/report.json* "$T/"
+	cp "$T/failed"/report.json* "$at/$passed/"
+	run --separate-stderr hf drill show "$passed"
+	[[ $status -eq 20 && $stderr == *"report.json is of another drill"* ]]
+	run --separate-stderr hf report
+	expect_status 0
+	[[ $output == *"GAP     2 of 3 drills left a signed report"* ]]
+	run with_pass report --csv
+	[[ $output == *"$passed"*"report.json is of another drill"* ]]
+	run hf drill show "$failed"
+	expect_status 0
+}
+
+@test "a drill that ended before the span and did not come again is missed in it" {
+	needs_faketime
+	drilled_vault
+	missed() {
+		faketime -f "+$1" "$HOLDFAST" -c "$CONF" report --passphrase-file "$T/pass" --json "${@:2}" |
+			python3 -c 'import json, sys
+d = json.load(sys.stdin)
+print(d["sums"]["missed"], d["sums"]["drills"], *[m["name"] for m in d["missed"]])'
+	}
+	# fresh for seven days; then not in the span, nor in a later one
+	[ "$(missed 6d --from 3d)" = "0 0" ]
+	[ "$(missed 30d --from 26d)" = "1 0 weekly" ]
+	[ "$(missed 400d --from 60d)" = "1 0 weekly" ]
+	faketime -f +40d "$HOLDFAST" -c "$CONF" drill run weekly -q --passphrase-file "$T/pass"
+	[ "$(missed 46d --from 10d)" = "1 1 weekly" ]
+	[ "$(missed 46d --from 3d)" = "0 0" ]
 }
 
 @test "the page: no script, nothing fetched, whatever is in a name stands for itself" {

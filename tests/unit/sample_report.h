@@ -24,7 +24,7 @@ static inline void sample_report_lists(struct report *r)
 	checks[1] = (struct report_check){ .kind = "assertion", .ms = 12, .name = strdup("fresh-orders"),
 	        .statement = strdup("select count(*) from orders where at > now() - interval '1 day'"),
 	        .expected = strdup(">= 1"), .actual = strdup("3117") };
-	checks[2] = (struct report_check){ .kind = "canary", .ms = 3 };
+	checks[2] = (struct report_check){ .kind = "facts", .ms = 3 };
 	struct report_step *steps = sample_items(&r->teardown, 2, sizeof *steps);
 	steps[0] = (struct report_step){ "engine-stopped", true };
 	steps[1] = (struct report_step){ "files-removed", true };

@@ -271,13 +271,13 @@ static void names_statements_and_values_are_sealed(void **state)
 		assert_null(strstr(w->result.report, words[i]));
 	/* the recovery secret opens it elsewhere, and without it the rest can be read */
 	struct drill_result r;
-	assert_int_equal(drill_load(w->lab.reader, w->result.id, &r, &err), 0);
+	assert_int_equal(drill_load(w->lab.reader, w->result.id, NULL, &r, &err), 0);
 	assert_string_equal(r.detail, w->result.detail);
 	assert_string_equal(r.report, w->result.report);
 	drill_result_clear(&r);
 	const struct vault_options plain = { .url = w->lab.url };
 	struct vault *locked = vault_open(&plain, &err);
-	assert_int_equal(drill_load(locked, w->result.id, &r, &err), 0);
+	assert_int_equal(drill_load(locked, w->result.id, NULL, &r, &err), 0);
 	assert_null(r.detail);
 	assert_string_equal(r.report, w->result.report);
 	drill_result_clear(&r);

@@ -23,7 +23,8 @@ static struct entry sample(enum entry_kind kind)
 	                   .made = 4, .unchanged = 5, .failed = 6, .items = items, .n_items = 2,
 	                   .covers = stores, .n_covers = 3, .seq = 9, .verdict = VERDICT_UNVERIFIED,
 	                   .bytes = 10, .duration_ms = 11, .act = "restore", .code = 4, .logs = logs,
-	                   .n_logs = 2, .roles = 16, .keys = 12, .charter_n = 13, .due_s = 14 };
+	                   .n_logs = 2, .roles = 16, .keys = 12, .charter_n = 13, .due_s = 14,
+	                   .attempt = 15 };
 	memset(e.run, 1, 16);
 	memset(e.current, 2, 32);
 	memset(e.head, 3, 32);
@@ -63,6 +64,21 @@ static void every_kind_comes_back_as_the_same_bytes(void **state)
 			assert_int_equal(entry_may_be(b->bytes, b->len, other), other == kind);
 		entry_clear(&d);
 	}
+}
+
+static void an_attempt_that_is_not_told_is_left_out(void **state)
+{
+	struct err err;
+	struct entry e = sample(ENTRY_DRILL_PLANNED), d;
+	(void)state;
+	AUTO(buf) told = encode(&e);
+	assert_non_null(memmem(told->bytes, told->len, "{\"attempt\":15,", 14));
+	e.attempt = 0;
+	AUTO(buf) b = encode(&e);
+	assert_null(memmem(b->bytes, b->len, "attempt", 7));
+	assert_int_equal(entry_decode(&d, b->bytes, b->len, &err), 0);
+	assert_int_equal(d.attempt, 0);
+	entry_clear(&d);
 }
 
 static void a_run_is_written_as_documented(void **state)
@@ -218,6 +234,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind_comes_back_as_the_same_bytes),
+		cmocka_unit_test(an_attempt_that_is_not_told_is_left_out),
 		cmocka_unit_test(a_run_is_written_as_documented),
 		cmocka_unit_test(a_member_that_is_missing_or_wrong_is_damage),
 		cmocka_unit_test(a_kind_of_the_future_is_kept_and_a_newer_version_is_named),
