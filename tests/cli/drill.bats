@@ -180,6 +180,20 @@ drill_vault() {
 	[[ $stderr == *"shop: no such store"* ]]
 }
 
+@test "an assertion about a store that is not there is told, and no drill passes without it" {
+	drill_vault
+	sed -i '/^\[assert/,$s/^store = crm/store = crn/' "$CONF"
+	for verb in 'drill run' 'drill run crm' 'drill plan'; do
+		run --separate-stderr with_pass $verb
+		expect_status 1
+		[[ $stderr == *"assert fresh-orders: crn: no such store"*"did you mean 'crm'?"* ]]
+	done
+	# of one that is configured, and was not backed up yet, there is nothing to ask
+	printf '[store crn]\ntype = sqlite\npath = %s/crn.db\n' "$T" >>"$CONF"
+	run --separate-stderr with_pass drill plan
+	expect_status 0
+}
+
 @test "status tells of drills that are due, that failed, and that were killed" {
 	drill_vault
 	run --separate-stderr hf status
