@@ -232,6 +232,7 @@ static void data_that_is_too_old_fails(void **state)
 	json_int_t value = json_integer_value(json_object_get(rpo, "value_s"));
 	/* the drill began before it asked what time it is */
 	assert_in_range(value, 6900, 7200);
+	assert_string_equal(json_string_value(json_object_get(rpo, "basis")), "restored-data");
 	w->options.rpo_s = 3 * 3600;
 	EXPECT(w, DRILL_PASSED);
 }
@@ -281,6 +282,7 @@ static void an_older_snapshot_is_measured_against_the_next(void **state)
 	const json_t *rpo = json_object_get(w->report, "rpo");
 	assert_int_equal(json_integer_value(json_object_get(rpo, "value_s")), second.time_s - first.time_s);
 	assert_non_null(strstr(json_string_value(json_object_get(w->detail, "position")), "no rpo-sql"));
+	assert_string_equal(json_string_value(json_object_get(rpo, "basis")), "snapshot-time");
 }
 
 static void an_objective_that_cannot_be_measured_is_not_met(void **state)
@@ -290,6 +292,28 @@ static void an_objective_that_cannot_be_measured_is_not_met(void **state)
 	w->store.rpo_sql = "SELECT 'last tuesday'";
 	EXPECT(w, DRILL_UNVERIFIED);
 	assert_string_equal(world_check(w, "rpo", NULL), "skipped");
+}
+
+/* Milliseconds, a date that is planned, local time that passes for UTC: it would be an RPO of 0. */
+static void a_last_change_after_the_snapshot_is_not_known(void **state)
+{
+	struct world *w = *state;
+	static const char *const late[] = { "SELECT strftime('%s', 'now') * 1000",
+	                                    "SELECT datetime('now', '+1 hour')",
+	                                    "SELECT '2400-01-01 00:00:00'" };
+	w->options.rpo_s = 3600;
+	for (size_t i = 0; i < sizeof late / sizeof late[0]; i++) {
+		w->store.rpo_sql = late[i];
+		EXPECT(w, DRILL_UNVERIFIED);
+		assert_string_equal(world_check(w, "rpo", NULL), "skipped");
+		assert_non_null(strstr(world_said(w, "rpo", "message"), "later than the snapshot"));
+		assert_false(json_is_true(json_object_get(json_object_get(w->report, "rpo"), "measured")));
+		assert_null(json_object_get(json_object_get(w->report, "rpo"), "basis"));
+		assert_null(json_object_get(w->report, "restored_time"));
+	}
+	/* two clocks need not agree to the second */
+	w->store.rpo_sql = "SELECT datetime('now', '+1 minute')";
+	EXPECT(w, DRILL_PASSED);
 }
 
 /* ---- could not verify ---- */
@@ -501,6 +525,7 @@ int main(int argc, char **argv)
 		WITH_WORLD(an_older_snapshot_is_measured_against_the_next),
 		WITH_WORLD(the_newest_snapshot_is_measured_against_the_run_that_found_it_current),
 		WITH_WORLD(an_objective_that_cannot_be_measured_is_not_met),
+		WITH_WORLD(a_last_change_after_the_snapshot_is_not_known),
 		WITH_WORLD(without_the_secret_nothing_is_verified),
 		WITH_WORLD(a_wrong_passphrase_is_not_verified),
 		WITH_WORLD(a_store_that_the_sandbox_may_not_hold_is_not_verified),
