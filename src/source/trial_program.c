@@ -69,7 +69,8 @@ int trial_program_run(const struct trial_program *p, struct buf *output, struct 
 		return err_sys(err, "%.200s", p->input);
 	const char *const keep[] = { "PATH", "HOME", "TMPDIR", "LANG", "USER", NULL };
 	const struct process_options options = { .argv = p->argv, .set_env = p->set_env,
-	                                         .keep_env = keep, .input = input >= 0,
+	                                         .keep_env = keep, .dies_with_parent = true,
+	                                         .input = input >= 0,
 	                                         .output = output != NULL };
 	AUTO(process) process = process_start(&options, err);
 	if (!process)

@@ -71,7 +71,8 @@ struct trial_server *trial_server_new(const char *const *argv, const struct tria
 		return NULL;
 	}
 	const char *const keep[] = { "PATH", "HOME", "TMPDIR", "LANG", "USER", NULL };
-	const struct process_options options = { .argv = argv, .keep_env = keep, .output = true };
+	const struct process_options options = { .argv = argv, .keep_env = keep, .output = true,
+	                                         .dies_with_parent = true };
 	s->process = process_start(&options, err);
 	return s->process && wait_for(s, ping, timeout_ms, err) == 0 ? TAKE(s) : NULL;
 }
