@@ -77,5 +77,7 @@ int trial_program_run(const struct trial_program *p, struct buf *output, struct 
 		return err->code;
 	struct run r = { .process = process, .input = input, .output = output,
 	                 .deadline = clock_ms() + p->timeout_ms, .timeout_ms = p->timeout_ms };
-	return input >= 0 && feed(&r, err) != 0 ? err->code : listen_to(&r, err);
+	int rc = input >= 0 && feed(&r, err) != 0 ? (int)err->code : listen_to(&r, err);
+	/* what was killed because its time was over has said nothing about the data */
+	return rc == ERR_SOURCE && clock_left_ms(r.deadline) == 0 ? too_late(&r, err) : rc;
 }

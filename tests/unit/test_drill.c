@@ -380,6 +380,27 @@ static void a_command_store_without_a_restore_command_is_not_verified(void **sta
 	EXPECT(w, DRILL_FAILED);
 }
 
+static void a_load_that_is_only_slow_is_not_verified(void **state)
+{
+	struct world *w = *state;
+	/* at each moment that a load waits: to be read from, to have its input taken, to end */
+	static const struct { const char *dump, *load; } slow[] = {
+		{ "head -c 2000000 /dev/zero", "sleep 20" }, { "echo a dump", "sleep 20" },
+		{ "echo a dump", "cat >/dev/null; sleep 20" },
+	};
+	w->options.timeout_s = 2;
+	w->store.shell = true;
+	for (size_t i = 0; i < sizeof slow / sizeof slow[0]; i++) {
+		w->source.source = (struct source_options){ .type = "command", .name = "crm",
+		                                            .command = slow[i].dump };
+		world_backup(w);
+		w->store.restore_command = slow[i].load;
+		EXPECT(w, DRILL_UNVERIFIED);
+		assert_string_equal(world_stopped(w), "replay");
+		assert_non_null(strstr(world_said(w, "replay", "message"), "not done after 2 s"));
+	}
+}
+
 static void a_question_without_end_is_not_verified(void **state)
 {
 	struct world *w = *state;
@@ -531,6 +552,7 @@ int main(int argc, char **argv)
 		WITH_WORLD(a_store_that_the_sandbox_may_not_hold_is_not_verified),
 		WITH_WORLD(a_full_disk_is_not_verified),
 		WITH_WORLD(a_command_store_without_a_restore_command_is_not_verified),
+		WITH_WORLD(a_load_that_is_only_slow_is_not_verified),
 		WITH_WORLD(a_question_without_end_is_not_verified),
 		WITH_WORLD(a_statement_that_writes_is_not_run),
 		WITH_WORLD(an_answer_that_breaks_off_is_not_verified),
