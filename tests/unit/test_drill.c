@@ -57,6 +57,20 @@ static void a_sound_backup_passes(void **state)
 	assert_int_equal(json_integer_value(json_object_get(counts, "tables_actual")), 2);
 }
 
+static void the_rows_of_every_table_are_counted(void **state)
+{
+	struct world *w = *state;
+	enum { TABLES = 620 };
+	char sql[100 * TABLES], *at = sql;
+	for (int i = 0; i < TABLES; i++)
+		at += sprintf(at, "CREATE TABLE t%d(a INT); INSERT INTO t%d VALUES(%d);", i, i, i);
+	world_sql(w->db, sql);
+	world_backup(w);
+	EXPECT(w, DRILL_PASSED);
+	const json_t *counts = json_object_get(w->detail, "counts");
+	assert_int_equal(json_integer_value(json_object_get(counts, "rows_actual")), 2 * WORLD_ROWS + TABLES);
+}
+
 static void nothing_is_left_behind(void **state)
 {
 	struct world *w = *state;
@@ -528,6 +542,7 @@ int main(int argc, char **argv)
 #define WITH_WORLD(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		WITH_WORLD(a_sound_backup_passes),
+		WITH_WORLD(the_rows_of_every_table_are_counted),
 		WITH_WORLD(nothing_is_left_behind),
 		WITH_WORLD(every_phase_is_timed),
 		WITH_WORLD(what_holds_the_sandbox_is_reported),
