@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -151,6 +152,7 @@ struct child {
 	char *const *env;
 	const struct identity *id;   /* NULL: no switch */
 	const struct launch_enter *enter;
+	pid_t parent;                /* without it the program is not to live; 0: it may */
 	int program;                 /* with enter: the program itself, since its path may be hidden then */
 	int fds[3];
 	int report;                  /* errno of what failed goes here */
@@ -183,6 +185,17 @@ static bool become(const struct identity *id)
 	       setresuid(id->uid, id->uid, id->uid) == 0 && chdir("/") == 0;
 }
 
+/* After `become`, which would undo the signal. The parent may be dead before it is asked for. */
+static bool die_with(pid_t parent)
+{
+	if (!parent)
+		return true;
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
+		return false;
+	errno = ECANCELED;
+	return getppid() == parent;
+}
+
 _Noreturn static void run_child(const struct child *c)
 {
 	setsid();
@@ -195,7 +208,7 @@ _Noreturn static void run_child(const struct child *c)
 	if (ready && c->enter) {
 		if ((errno = c->enter->run(c->enter->arg)) == 0)
 			execveat(c->program, "", c->argv, c->env, AT_EMPTY_PATH);
-	} else if (ready && (!c->id || become(c->id))) {
+	} else if (ready && (!c->id || become(c->id)) && die_with(c->parent)) {
 		execve(c->path, c->argv, c->env);
 	}
 	int sys = errno;
@@ -279,6 +292,7 @@ pid_t launch_program(const struct launch *l, struct err *err)
 		.env = envp.as,
 		.id = l->user ? &id : NULL,
 		.enter = l->enter,
+		.parent = l->dies_with_parent ? getpid() : 0,
 		.program = program,
 		.fds = { l->in < 0 ? null : l->in, l->out < 0 ? null : l->out,
 		         l->errors < 0 ? null : l->errors },

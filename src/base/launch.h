@@ -8,6 +8,7 @@
 #define LAUNCH_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct err;
@@ -25,6 +26,7 @@ struct launch {
 	const char *const *keep_env;   /* NULL-terminated names, PREFIX* for several; may be NULL */
 	const char *const *set_env;    /* NULL-terminated NAME=value; may be NULL */
 	const struct launch_enter *enter;   /* instead of user; argv[0] is then no script; may be NULL */
+	bool dies_with_parent;         /* killed when the thread that starts it ends; not with enter */
 	int in, out, errors;           /* its descriptors 0, 1, 2; -1: /dev/null; all others above 2 */
 };
 

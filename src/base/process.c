@@ -106,6 +106,7 @@ static int start(struct process *p, const struct process_options *options, struc
 			.keep_env = options->keep_env,
 			.set_env = options->set_env,
 			.enter = options->enter,
+			.dies_with_parent = options->dies_with_parent,
 			.in = theirs[0],
 			.out = theirs[1],
 			.errors = theirs[2],

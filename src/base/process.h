@@ -20,11 +20,12 @@ struct process;
 enum { PROCESS_STDERR_KEPT = 4096 };
 
 struct process_options {
-	const char *const *argv;       /* as in struct launch, and the next four too */
+	const char *const *argv;       /* as in struct launch, and the next five too */
 	const char *user;
 	const char *const *keep_env;
 	const char *const *set_env;
 	const struct launch_enter *enter;
+	bool dies_with_parent;
 	bool input;                    /* a pipe to its stdin; else /dev/null */
 	bool output;                   /* a pipe from its stdout; else /dev/null */
 };

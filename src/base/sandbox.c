@@ -19,6 +19,7 @@
 #include "base/confine.h"
 #include "base/io.h"
 #include "base/launch.h"
+#include "base/offspring.h"
 #include "base/process.h"
 #include "base/tree.h"
 #include "holdfast/err.h"
@@ -44,6 +45,7 @@ struct sandbox {
 	int lifeline[2];
 	struct confine confine;
 	uint64_t disk_bytes;
+	bool left;                   /* processes, or it is not known whether there are any */
 	const volatile sig_atomic_t *stop;
 };
 
@@ -326,6 +328,8 @@ void sandbox_free(struct sandbox *s)
 	free(s);
 }
 
+bool sandbox_ended(const struct sandbox *s) { return !s->left; }
+
 uint64_t sandbox_disk(const struct sandbox *s) { return s->disk_bytes; }
 
 const char *sandbox_folder(const struct sandbox *s) { return s->box; }
@@ -414,8 +418,8 @@ static struct process *start(struct sandbox *s, const struct sandbox_program *p,
 	return process_start(&options, err);
 }
 
-int sandbox_run(struct sandbox *s, const struct sandbox_program *p, struct buf *output,
-                struct err *err)
+static int run_to_end(struct sandbox *s, const struct sandbox_program *p, struct buf *output,
+                      struct err *err)
 {
 	AUTO(process) process = start(s, p, err);
 	if (!process)
@@ -426,6 +430,19 @@ int sandbox_run(struct sandbox *s, const struct sandbox_program *p, struct buf *
 	struct running r = { .box = s, .process = process, .deadline = clock_ms() + p->timeout_ms,
 	                     .timeout_ms = p->timeout_ms };
 	return follow(&r, output, err);
+}
+
+int sandbox_run(struct sandbox *s, const struct sandbox_program *p, struct buf *output,
+                struct err *err)
+{
+	struct offspring left;
+	if (s->confine.namespaces)
+		return run_to_end(s, p, output, err);
+	if (offspring_begin(&left, err) != 0)
+		return err_wrap(err, "sandbox");
+	int rc = run_to_end(s, p, output, err);
+	s->left |= !offspring_end(&left);
+	return rc;
 }
 
 /* ---- what was left ---- */

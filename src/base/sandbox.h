@@ -10,7 +10,8 @@
  *   - see the sandbox's folder as /tmp, may write nowhere else, and find the folders that lead to
  *     servers (/run, ...) and those that are `hidden` empty.
  *
- * Where it does not, sandbox_isolation says so: then only user, limits and process group hold them.
+ * Where it does not, sandbox_isolation says so: then only user and limits hold them, and what they leave
+ * behind is found and killed by base/offspring.h, whose rule for threads is then the caller's.
  *
  * On disk: PARENT/NAME/, which only the caller can enter, holds `lock` (locked as long as the sandbox
  * is in use: a sandbox whose lock nobody holds was left by a killed process, and sandbox_sweep removes
@@ -78,16 +79,19 @@ struct sandbox_program {
 
 /*
  * Run a program in the box to its end; what it writes to stdout is appended to output, also where it
- * fails. 0 only for exit status 0. Everything that it started is killed when it ends (without
- * namespaces: its process group). ERR_SOURCE (in words, with its last words on stderr), ERR_SPACE (more
+ * fails. 0 only for exit status 0. Everything that it started is killed when it ends:
+ * sandbox_ended. ERR_SOURCE (in words, with its last words on stderr), ERR_SPACE (more
  * than disk_bytes), ERR_UNREACHABLE (not done in time), ERR_LIMIT (more output than fits),
  * ERR_STOPPED, and what launch_program gives.
  */
 int sandbox_run(struct sandbox *s, const struct sandbox_program *program, struct buf *output,
                 struct err *err);
 
-/* Remove it all, and see that it is gone: the folder, and with namespaces nothing can be left of its
- * processes. The handle stays, to be freed. ERR_* of files. */
+/* Was it seen that nothing is left of all programs that ran? With namespaces the kernel sees to it. */
+bool sandbox_ended(const struct sandbox *s);
+
+/* Remove the folder with all that is in it, and see that it is gone. The handle stays, to be
+ * freed. ERR_* of files. */
 int sandbox_remove(struct sandbox *s, struct err *err);
 
 /* Remove what killed processes left below a parent; folders that are no sandboxes, or in use, stay.

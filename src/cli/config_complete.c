@@ -60,7 +60,7 @@ static int complete_run(const struct config_section *s, struct err *err)
 	return 0;
 }
 
-/* A misspelt store would leave a statement unasked, and nobody would miss it. */
+/* Whether there is such a store, the vault tells (drill_job). */
 static int complete_assert(const struct config_section *s, struct err *err)
 {
 	static const char *const needed[] = { "store", "sql", "expect" };

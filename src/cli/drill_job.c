@@ -69,18 +69,46 @@ static const struct config_section *section_of(const struct cli *cli, const stru
 	return NULL;
 }
 
+/* Of a store that is configured and was never backed up there is nothing to ask yet. */
+static bool is_configured(const struct cli *cli, const char *pattern)
+{
+	for (size_t i = 0; i < cli->config->n; i++) {
+		const struct config_section *s = &cli->config->sections[i];
+		struct store_entry e = { .info = { .name = NULL } };
+		if (s->kind != CONFIG_STORE || config_store_is_fleet(s))
+			continue;
+		e.info.name = config_store_name(s);
+		if (stores_match(&e, pattern))
+			return true;
+	}
+	return false;
+}
+
+/* A misspelt store would leave a statement unasked, and nobody would miss it. */
+static int check_assertions(const struct cli *cli, const struct stores *all, struct err *err)
+{
+	for (size_t i = 0; i < cli->config->n; i++) {
+		const struct config_section *a = &cli->config->sections[i];
+		if (a->kind != CONFIG_ASSERT)
+			continue;
+		const char *pattern = config_get(cli->config, a, "store");
+		if (!is_configured(cli, pattern) && stores_must_mean(all, pattern, err) != 0)
+			return err_wrap(err, "assert %.60s", a->name);
+	}
+	return 0;
+}
+
 /* Each pattern must mean something: a drill that silently drills less is no drill. */
 static int keep_stores(struct cli *cli, struct drill_job *j, struct err *err)
 {
 	const char *list = config_get(cli->config, j->section, "stores");
-	char *patterns[1], pattern[NAME_BYTES];
+	char pattern[NAME_BYTES];
 	size_t n = 0;
-	for (size_t i = 0; list && config_list_item(list, i, pattern, sizeof pattern); i++) {
-		patterns[0] = pattern;
-		AUTO(stores) all = stores_load(cli, STORES_ASK, err);
-		if (!all || stores_keep(all, patterns, 1, err) != 0)
+	for (size_t i = 0; list && config_list_item(list, i, pattern, sizeof pattern); i++)
+		if (stores_must_mean(j->stores, pattern, err) != 0)
 			return err->code;
-	}
+	if (check_assertions(cli, j->stores, err) != 0)
+		return err->code;
 	for (size_t i = 0; i < j->stores->n; i++) {
 		struct store_entry e = j->stores->entries[i];
 		if (!section_has(cli, j->section, &e))
@@ -92,20 +120,15 @@ static int keep_stores(struct cli *cli, struct drill_job *j, struct err *err)
 	return 0;
 }
 
-static int choose_stores(struct cli *cli, struct drill_job *j, const char *operand, struct err *err)
+static int keep_named(struct cli *cli, struct drill_job *j, const char *operand, struct err *err)
 {
 	struct store_spec spec;
 	struct snapshot_info info;
-	j->stores = stores_load(cli, STORES_ASK, err);
-	if (!j->stores)
-		return err->code;
-	if (j->section)
-		return keep_stores(cli, j, err);
 	if (stores_parse_spec(operand, &spec, err) != 0)
 		return err->code;
 	const struct store_entry *one = stores_one(j->stores, spec.store, err);
 	char *pattern = spec.store;
-	if (!one)
+	if (!one || check_assertions(cli, j->stores, err) != 0)
 		return err->code;
 	j->section = section_of(cli, one);
 	if (spec.snapshot && choice_select(cli, one, spec.snapshot, &info, err) != 0)
@@ -113,6 +136,14 @@ static int choose_stores(struct cli *cli, struct drill_job *j, const char *opera
 	j->options.snapshot = spec.snapshot ? info.seq : 0;
 	j->options.named = true;
 	return stores_keep(j->stores, &pattern, 1, err);
+}
+
+static int choose_stores(struct cli *cli, struct drill_job *j, const char *operand, struct err *err)
+{
+	j->stores = stores_load(cli, STORES_ASK, err);
+	if (!j->stores)
+		return err->code;
+	return j->section ? keep_stores(cli, j, err) : keep_named(cli, j, operand, err);
 }
 
 /* ---- what is asked of them ---- */
@@ -315,10 +346,8 @@ struct drill_job *drill_job_new(struct cli *cli, const struct config_section *se
 	}
 	j->section = section;
 	if (choose_stores(cli, j, operand, err) != 0 || describe_stores(cli, j, err) != 0 ||
-	    write_policy(cli, j, err) != 0 || set_options(cli, j, err) != 0) {
-		err_wrap(err, "drill");
+	    write_policy(cli, j, err) != 0 || set_options(cli, j, err) != 0)
 		return NULL;
-	}
 	return TAKE(j);
 }
 

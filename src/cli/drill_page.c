@@ -156,6 +156,8 @@ static void rpo_line(const struct page *p)
 		       !is_true(rpo, "measured") ? "NOT KNOWN" : value <= target ? "met" : "MISSED");
 	if (*json_text(p->detail, "position"))
 		printf("   %s", json_text(p->detail, "position"));
+	else if (*json_text(rpo, "basis"))
+		printf("   by %s", json_text(rpo, "basis"));
 	putchar('\n');
 }
 
@@ -195,6 +197,8 @@ static void check_line(const struct page *p, size_t i, const json_t *c)
 		       shown(actual, said));
 	else if (*json_text(c, "why"))
 		printf(" (%s)", json_text(c, "why"));
+	if (*json_text(d, "actual") && *json_text(d, "message"))
+		printf(" (%s)", shown(expected, json_text(d, "message")));
 	putchar('\n');
 }
 

@@ -86,6 +86,7 @@ static void take_report(json_t *out, const json_t *report)
 		                    json_boolean(is_true(report, truths[i].part, truths[i].key)));
 	take_objective(out, report, "rto", "ms");
 	take_objective(out, report, "rpo", "s");
+	set_text(out, "rpo_basis", json_text(json_object_get(report, "rpo"), "basis"));
 	count_checks(out, report);
 }
 

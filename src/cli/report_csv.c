@@ -29,9 +29,9 @@ static const struct {
 		{ "started", TIME }, { "finished", TIME }, { "retry", TRUTH }, { "store", TEXT },
 		{ "store_name", TEXT }, { "asset", TEXT }, { "seq", NUMBER }, { "taken", TIME },
 		{ "rto_ms", NUMBER }, { "rto_target_ms", NUMBER }, { "rpo_s", NUMBER },
-		{ "rpo_target_s", NUMBER }, { "passed", NUMBER }, { "failed", NUMBER },
-		{ "skipped", NUMBER }, { "offsite", TRUTH }, { "other_machine", TRUTH }, { "why", TEXT },
-		{ "approved", TIME }, { "approved_by", TEXT } } },
+		{ "rpo_target_s", NUMBER }, { "rpo_basis", TEXT }, { "passed", NUMBER },
+		{ "failed", NUMBER }, { "skipped", NUMBER }, { "offsite", TRUTH }, { "other_machine", TRUTH },
+		{ "why", TEXT }, { "approved", TIME }, { "approved_by", TEXT } } },
 	[REPORT_INVENTORY] = { "inventory.csv", "stores", {
 		{ "id", TEXT }, { "writer", TEXT }, { "name", TEXT }, { "asset", TEXT }, { "owner", TEXT },
 		{ "newest", TIME }, { "snapshots", NUMBER }, { "drills", NUMBER }, { "drilled", TIME },

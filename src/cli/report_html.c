@@ -244,14 +244,14 @@ static void attention(struct report_page *p)
 /* ---- tables ---- */
 
 static void measured_cell(struct report_page *p, const json_t *d, const char *value, const char *target,
-                          uint64_t unit_ms)
+                          uint64_t unit_ms, const char *note)
 {
-	char took[TEXT_MAX], aim[TEXT_MAX], both[2 * TEXT_MAX + 4];
+	char took[TEXT_MAX], aim[TEXT_MAX], both[2 * TEXT_MAX + 200];
 	uint64_t t = (uint64_t)json_int(d, target) * unit_ms;
 	uint64_t v = (uint64_t)json_int(d, value) * unit_ms;
 	bool measured = json_object_get(d, value) != NULL;
-	snprintf(both, sizeof both, "%s%s%s", measured ? text_took(took, v) : "-", t ? " / " : "",
-	         t ? text_took(aim, t) : "");
+	snprintf(both, sizeof both, "%s%s%s%s%.150s", measured ? text_took(took, v) : "-",
+	         t ? " / " : "", t ? text_took(aim, t) : "", *note ? "; " : "", note);
 	cell(p, measured && t && v > t ? "bad" : "", both);
 }
 
@@ -271,8 +271,10 @@ static void drill_row(struct report_page *p, const json_t *d)
 	         json_is_true(json_object_get(d, "retry")) ? report_word(W_RETRY, p->lang) : "");
 	cell(p, strcmp(state, "passed") == 0 ? "good"
 	     : strcmp(state, "could-not-verify") == 0 ? "open" : "bad", of);
-	measured_cell(p, d, "rto_ms", "rto_target_ms", 1);
-	measured_cell(p, d, "rpo_s", "rpo_target_s", 1000);
+	measured_cell(p, d, "rto_ms", "rto_target_ms", 1, "");
+	measured_cell(p, d, "rpo_s", "rpo_target_s", 1000,
+	              strcmp(json_text(d, "rpo_basis"), "snapshot-time") == 0
+	              ? report_word(W_BY_SNAPSHOT, p->lang) : "");
 	int64_t passed = json_int(d, "passed");
 	snprintf(checks, sizeof checks, "%" PRId64 " / %" PRId64, passed,
 	         passed + json_int(d, "failed") + json_int(d, "skipped"));

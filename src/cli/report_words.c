@@ -55,6 +55,9 @@ static const char *const words[REPORT_WORDS][REPORT_LANGS] = {
 	[W_VERDICT] = { "Verdict", "结论" },
 	[W_RTO] = { "RTO", "RTO" },
 	[W_RPO] = { "RPO", "RPO" },
+	[W_BY_SNAPSHOT] = {
+		"since the snapshot, not the last change",
+		"自快照起，而非最后一次更改" },
 	[W_CHECKS] = { "Checks", "检查" },
 	[W_WHY] = { "What speaks against it", "原因" },
 	[W_RETRY] = { "retry", "重试" },

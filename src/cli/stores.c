@@ -239,11 +239,16 @@ struct stores *stores_load_to_read(struct cli *cli, const char *pattern, struct 
 	return cli_unlock(cli, err) == 0 ? stores_load_holding(cli, pattern, err) : NULL;
 }
 
+int stores_must_mean(const struct stores *list, const char *pattern, struct err *err)
+{
+	return means_any(list, pattern) ? 0 : none(list, pattern, err);
+}
+
 int stores_keep(struct stores *list, char **operands, size_t n, struct err *err)
 {
 	for (size_t i = 0; i < n; i++)
-		if (!means_any(list, operands[i]))
-			return none(list, operands[i], err);
+		if (stores_must_mean(list, operands[i], err) != 0)
+			return err->code;
 	size_t kept = 0;
 	for (size_t i = 0; i < list->n; i++)
 		if (is_meant(&list->entries[i], operands, n))

@@ -51,6 +51,9 @@ bool stores_match(const struct store_entry *entry, const char *pattern);
 const struct store_entry *stores_one(const struct stores *list, const char *pattern,
                                      struct err *err);
 
+/* ERR_ABSENT (hints at the nearest): the pattern means none of them. */
+int stores_must_mean(const struct stores *list, const char *pattern, struct err *err);
+
 /* Sort out all that none of the operands means; with no operands all stay. ERR_ABSENT for an
  * operand that means none. */
 int stores_keep(struct stores *list, char **operands, size_t n, struct err *err);

@@ -143,8 +143,7 @@ static int take_down(struct drilling *d, struct err *err)
 		return drill_add_step(&d->report, "nothing-restored", true, err) == 0
 		       ? drilling_phase(d, NULL, err) : (int)err->code;
 	bool removed = sandbox_remove(d->box, &left) == 0;
-	/* sandbox_run returns when the last process of the namespace is gone, or its group was killed */
-	if (drill_add_step(&d->report, "processes-ended", true, err) != 0 ||
+	if (drill_add_step(&d->report, "processes-ended", sandbox_ended(d->box), err) != 0 ||
 	    drill_add_step(&d->report, "files-removed", removed, err) != 0)
 		return err->code;
 	sandbox_free(TAKE(d->box));

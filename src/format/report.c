@@ -17,6 +17,7 @@ static const char *const results[] = { "passed", "failed", "skipped", NULL };
 static const char *const completes[] = { "equal", "differs", "skipped", "none", NULL };
 static const char *const rules[] = { "drawn", "newest", "named", NULL };
 static const char *const places[] = { "local", "s3", "sftp", "webdav", "other", NULL };
+static const char *const bases[] = { "none", "restored-data", "snapshot-time", NULL };
 static const char *const snapshot_kinds[] = { "full", "incremental", "unchanged", NULL };
 static const char *const operators[] = { "timer", "person", NULL };
 static const char *const kinds[] = { "drill-report", NULL };
@@ -36,6 +37,7 @@ const char *report_verdict_word(enum report_verdict v) { return verdicts[v]; }
 #define WORD(key, m) { MEMBER(key, RECORD_WORD, m), .size = REPORT_WORD_MAX }
 #define WORD_IF(key, m) { MEMBER(key, RECORD_WORD, m), .size = REPORT_WORD_MAX, .optional = true }
 #define CHOICE(key, m, list) { MEMBER(key, RECORD_CHOICE, m), .words = (list) }
+#define CHOICE_IF(key, m, list) { MEMBER(key, RECORD_CHOICE, m), .words = (list), .optional = true }
 #define TEXT(key, m) { MEMBER(key, RECORD_TEXT, m), .max = REPORT_TEXT_MAX, .optional = true }
 /* the members of a part are placed from the beginning of the whole struct */
 #define PART(k, table) { .key = (k), .type = RECORD_PART, .members = (table) }
@@ -102,7 +104,7 @@ static const struct record_member rto[] = {
 };
 static const struct record_member rpo[] = {
 	NUMBER_IF("target_s", rpo.target_s), FLAG("measured", rpo.measured),
-	NUMBER_IF("value_s", rpo.value_s), END
+	NUMBER_IF("value_s", rpo.value_s), CHOICE_IF("basis", rpo.basis, bases), END
 };
 static const struct record_member complete[] = {
 	CHOICE("tables", complete.tables, completes), CHOICE("rows", complete.rows, completes), END
@@ -198,7 +200,8 @@ static const char *nonsense(const struct report *r)
 	if (r->selection.rule == RULE_DRAWN &&
 	    r->selection.chosen != report_draw(r->selection.seed, r->selection.population))
 		return "the chosen candidate is not the one that the seed draws";
-	if ((r->rto.value_ms && !r->rto.measured) || (r->rpo.value_s && !r->rpo.measured))
+	if ((r->rto.value_ms && !r->rto.measured) ||
+	    ((r->rpo.value_s || r->rpo.basis) && !r->rpo.measured))
 		return "a value that was not measured";
 	return NULL;
 }

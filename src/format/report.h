@@ -57,6 +57,13 @@ enum report_place { PLACE_LOCAL, PLACE_S3, PLACE_SFTP, PLACE_WEBDAV, PLACE_OTHER
 enum report_snapshot_kind { SNAPSHOT_FULL, SNAPSHOT_INCREMENTAL, SNAPSHOT_UNCHANGED };
 enum report_operator { OPERATOR_TIMER, OPERATOR_PERSON };
 
+/* Since when is data lost that was lost? */
+enum report_basis {
+	BASIS_NONE,                      /* not measured */
+	BASIS_DATA,                      /* the last change inside the restored data */
+	BASIS_SNAPSHOT,                  /* the snapshot's own time: nobody asked the data */
+};
+
 struct report_phase {
 	char name[REPORT_WORD_MAX];      /* "keys", "fetch", "start", "checks" */
 	uint64_t ms;
@@ -118,7 +125,7 @@ struct report {
 	struct record_list phases;       /* struct report_phase */
 	/* target 0: none was set; the value counts if measured */
 	struct { uint64_t target_ms, value_ms; bool measured; } rto;
-	struct { uint64_t target_s, value_s; bool measured; } rpo;
+	struct { uint64_t target_s, value_s; bool measured; unsigned basis; } rpo;   /* enum report_basis */
 	struct record_list checks;       /* struct report_check */
 	struct { unsigned tables, rows; } complete;
 	uint64_t restored_time_s;        /* last commit inside the restored data; 0: unknown */

@@ -14,7 +14,11 @@
 
 extern const struct trial_ops trial_mariadb_dump;
 
-enum { START_MS = 120000, SMALL_MS = 60000 };
+enum {
+	START_MS = 120000,
+	SMALL_MS = 60000,
+	ARGUMENT_MAX = 100000,           /* the kernel takes 128 KiB */
+};
 
 struct mariadb_trial {
 	struct trial base;
@@ -177,43 +181,92 @@ static int mariadb_load(struct trial *base, trial_found *found, void *arg, struc
 /* Each gives one statement a line, for every table of the user. */
 static const char check_sql[] =
 	"SELECT CONCAT('CHECK TABLE ', " QUOTED("table_schema") ", '.', " QUOTED("table_name") ", ';') "
-	"FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND " OF_THE_USER " LIMIT 500";
+	"FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND " OF_THE_USER;
 
 static const char count_sql[] =
 	"SELECT CONCAT('SELECT ', QUOTE(CONCAT(table_schema, '.', table_name)), ', COUNT(*) FROM ', "
 	QUOTED("table_schema") ", '.', " QUOTED("table_name") ", ';') FROM information_schema.tables "
-	"WHERE table_type = 'BASE TABLE' AND " OF_THE_USER " ORDER BY 1 LIMIT 500";
+	"WHERE table_type = 'BASE TABLE' AND " OF_THE_USER;
 
-static int statements(struct mariadb_trial *t, const char *sql, struct buf *out, struct err *err)
+typedef int statements_said(void *arg, struct buf *said, struct err *err);
+
+/* As many whole lines as an argument takes. 0: not even one. */
+static size_t batch_bytes(const char *lines)
 {
+	size_t n = strnlen(lines, ARGUMENT_MAX);
+	if (n < ARGUMENT_MAX)
+		return n;
+	/* a name may hold any character */
+	while (n > 1 && (lines[n - 1] != '\n' || lines[n - 2] != ';'))
+		n--;
+	return n > 1 ? n : 0;
+}
+
+static int run_batch(struct mariadb_trial *t, const char *batch, size_t bytes, statements_said *said,
+                     void *arg, struct err *err)
+{
+	AUTO(buf) out = buf_new(TRIAL_OUTPUT_MAX, err);
+	char *sql = out ? strndup(batch, bytes) : NULL;
+	if (!sql)
+		return err_no_memory(err);
 	const struct asked a = { .sql = sql };
-	return ask(t, &a, out, err) == 0 && buf_text(out, err) ? 0 : (int)err->code;
+	int rc = ask(t, &a, out, err);
+	free(sql);
+	return rc == 0 && buf_text(out, err) ? said(arg, out, err) : (int)err->code;
 }
 
-static int run_statements(struct mariadb_trial *t, const char *sql, struct buf *out, struct err *err)
+/* Run the statements that a statement gives, each on a line. */
+static int run_statements(struct mariadb_trial *t, const char *sql, statements_said *said, void *arg,
+                          struct err *err)
 {
-	AUTO(buf) lines = buf_new(100000, err);   /* an argument takes no more than 128 KiB */
-	if (!lines || statements(t, sql, lines, err) != 0)
+	AUTO(buf) lines = buf_new(TRIAL_LIST_MAX, err);
+	const struct asked a = { .sql = sql };
+	if (!lines || ask(t, &a, lines, err) != 0 || !buf_text(lines, err))
 		return err->code;
-	const struct asked a = { .sql = (const char *)lines->bytes };
-	return lines->len > 0 ? ask(t, &a, out, err) : 0;
+	size_t bytes;
+	for (char *at = (char *)lines->bytes; *at; at += bytes) {
+		bytes = batch_bytes(at);
+		if (bytes == 0)
+			return err_set(err, ERR_LIMIT, "the name of a table is too long");
+		if (run_batch(t, at, bytes, said, arg, err) != 0)
+			return err->code;
+	}
+	return 0;
 }
+
+struct checked {
+	size_t good;
+	char bad[TRIAL_TEXT_MAX];        /* the first line that says so, or empty */
+};
 
 /* CHECK TABLE says "status OK" for each table, and any number of other lines. */
+static int read_checks(void *arg, struct buf *said, struct err *err)
+{
+	struct checked *c = arg;
+	char *rest = (char *)said->bytes;
+	(void)err;
+	for (char *line; (line = strsep(&rest, "\n"));)
+		if (strstr(line, "\tstatus\tOK"))
+			c->good++;
+		else if (*line && !strstr(line, "\tnote\t") && !*c->bad)
+			snprintf(c->bad, sizeof c->bad, "%s", line);
+	return 0;
+}
+
 static int mariadb_structure(struct trial *base, trial_found *found, void *arg, struct err *err)
 {
-	char actual[TRIAL_TEXT_MAX] = "all are";
-	AUTO(buf) out = buf_new(TRIAL_OUTPUT_MAX, err);
-	if (!out || run_statements(of(base), check_sql, out, err) != 0 || !buf_text(out, err))
+	struct checked c = { .good = 0 };
+	char all[40];
+	if (run_statements(of(base), check_sql, read_checks, &c, err) != 0)
 		return err->code;
-	bool good = true;
-	char *rest = (char *)out->bytes;
-	for (char *line; good && (line = strsep(&rest, "\n"));) {
-		good = !*line || strstr(line, "\tstatus\tOK") || strstr(line, "\tnote\t");
-		if (!good)
-			snprintf(actual, sizeof actual, "%s", line);
-	}
-	return found(arg, "CHECK TABLE", good ? TRIAL_PASSED : TRIAL_FAILED, "all are OK", actual, err);
+	snprintf(all, sizeof all, "all %zu are", c.good);
+	return found(arg, "CHECK TABLE", *c.bad ? TRIAL_FAILED : TRIAL_PASSED, "all are OK",
+	             *c.bad ? c.bad : all, err);
+}
+
+static int read_counts(void *arg, struct buf *said, struct err *err)
+{
+	return trial_server_add_rows(arg, "", said, err);
 }
 
 static int mariadb_facts(struct trial *base, struct buf *out, struct err *err)
@@ -221,12 +274,10 @@ static int mariadb_facts(struct trial *base, struct buf *out, struct err *err)
 	struct mariadb_trial *t = of(base);
 	long long bytes;
 	JSON_AUTO rows = json_object();
-	AUTO(buf) counts = buf_new(TRIAL_OUTPUT_MAX, err);
-	if (!rows || !counts)
+	if (!rows)
 		return err_no_memory(err);
 	if (trial_dump_bytes(t->dump, &bytes, err) != 0 ||
-	    run_statements(t, count_sql, counts, err) != 0 ||
-	    trial_server_add_rows(rows, "", counts, err) != 0)
+	    run_statements(t, count_sql, read_counts, rows, err) != 0)
 		return err->code;
 	JSON_AUTO facts = json_pack("{s:s, s:I, s:O}", "engine", "mariadb", "bytes", (json_int_t)bytes,
 	                            "rows", rows);

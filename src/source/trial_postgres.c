@@ -205,20 +205,20 @@ static int postgres_load(struct trial *base, trial_found *found, void *arg, stru
 /* ---- structure and facts ---- */
 
 static const char databases_sql[] =
-	"SELECT datname FROM pg_database WHERE datallowconn AND datname !~ '[\\t\\n]' AND "
-	"datname <> 'template1' ORDER BY 1 LIMIT 100";
+	"SELECT datname FROM pg_database WHERE datallowconn AND datname !~ '[\\n]' AND "
+	"datname <> 'template1' ORDER BY 1";
 
 static const char rows_sql[] =
 	"SELECT format('%s.%s', table_schema, table_name), (xpath('/row/c/text()', query_to_xml(format("
 	"'SELECT count(*) AS c FROM %I.%I', table_schema, table_name), false, true, '')))[1]::text "
 	"FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND "
-	"table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1 LIMIT 500";
+	"table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1";
 
 typedef int database_visit(struct postgres_trial *t, const char *database, void *arg, struct err *err);
 
 static int each_database(struct postgres_trial *t, database_visit *visit, void *arg, struct err *err)
 {
-	AUTO(buf) names = buf_new(TRIAL_OUTPUT_MAX, err);
+	AUTO(buf) names = buf_new(TRIAL_LIST_MAX, err);
 	const struct asked a = { .database = "postgres", .sql = databases_sql, .reads = true };
 	if (!t->whole)
 		return visit(t, t->database, arg, err);
@@ -254,7 +254,7 @@ static int postgres_structure(struct trial *base, trial_found *found, void *arg,
 
 static int add_rows(struct postgres_trial *t, const char *database, void *arg, struct err *err)
 {
-	AUTO(buf) out = buf_new(TRIAL_OUTPUT_MAX, err);
+	AUTO(buf) out = buf_new(TRIAL_LIST_MAX, err);
 	char prefix[140] = "";
 	const struct asked a = { .database = database, .sql = rows_sql, .reads = true };
 	if (!out || ask(t, &a, out, err) != 0)

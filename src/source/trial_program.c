@@ -69,12 +69,15 @@ int trial_program_run(const struct trial_program *p, struct buf *output, struct 
 		return err_sys(err, "%.200s", p->input);
 	const char *const keep[] = { "PATH", "HOME", "TMPDIR", "LANG", "USER", NULL };
 	const struct process_options options = { .argv = p->argv, .set_env = p->set_env,
-	                                         .keep_env = keep, .input = input >= 0,
+	                                         .keep_env = keep, .dies_with_parent = true,
+	                                         .input = input >= 0,
 	                                         .output = output != NULL };
 	AUTO(process) process = process_start(&options, err);
 	if (!process)
 		return err->code;
 	struct run r = { .process = process, .input = input, .output = output,
 	                 .deadline = clock_ms() + p->timeout_ms, .timeout_ms = p->timeout_ms };
-	return input >= 0 && feed(&r, err) != 0 ? err->code : listen_to(&r, err);
+	int rc = input >= 0 && feed(&r, err) != 0 ? (int)err->code : listen_to(&r, err);
+	/* what was killed because its time was over has said nothing about the data */
+	return rc == ERR_SOURCE && clock_left_ms(r.deadline) == 0 ? too_late(&r, err) : rc;
 }

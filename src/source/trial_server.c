@@ -12,6 +12,7 @@
 #include "base/launch.h"
 #include "base/process.h"
 #include "holdfast/err.h"
+#include "source/trial_rows.h"
 
 enum { PING_EVERY_MS = 50, END_MS = 5000, NAME_MAX_BYTES = 600 };
 
@@ -71,7 +72,8 @@ struct trial_server *trial_server_new(const char *const *argv, const struct tria
 		return NULL;
 	}
 	const char *const keep[] = { "PATH", "HOME", "TMPDIR", "LANG", "USER", NULL };
-	const struct process_options options = { .argv = argv, .keep_env = keep, .output = true };
+	const struct process_options options = { .argv = argv, .keep_env = keep, .output = true,
+	                                         .dies_with_parent = true };
 	s->process = process_start(&options, err);
 	return s->process && wait_for(s, ping, timeout_ms, err) == 0 ? TAKE(s) : NULL;
 }
@@ -88,10 +90,8 @@ int trial_server_add_rows(json_t *rows, const char *prefix, const struct buf *li
 			continue;
 		snprintf(name, sizeof name, "%s%.*s", prefix, (int)(tab - at), at);
 		snprintf(number, sizeof number, "%.*s", (int)(stop - tab - 1), tab + 1);
-		json_t *n = json_integer((json_int_t)strtoll(number, NULL, 10));
-		if (!n)
-			return err_no_memory(err);
-		json_object_set_new(rows, name, n);   /* a name that is no UTF-8 has no place in JSON */
+		if (trial_rows_add(rows, name, (json_int_t)strtoll(number, NULL, 10), err) != 0)
+			return err->code;
 	}
 	return 0;
 }

@@ -219,6 +219,38 @@ print(*(r["retry"] for r in csv.DictReader(sys.stdin)))')" = "no no yes no" ]
 	[[ $stderr == *"shop: no such store"* ]]
 }
 
+@test "a drill that cannot be run keeps no other from being run" {
+	drill_vault
+	sed -i 's/^\[drill weekly\]/[drill first]\nstores = shop\n&/' "$CONF"
+	for due in --due ''; do
+		run --separate-stderr with_pass drill run $due
+		expect_status 1
+		[[ $stderr == *"drill first: shop: no such store"* ]]
+		[[ $output == *"PASSED"*"fresh-orders"* ]]
+	done
+	run --separate-stderr with_pass drill plan
+	expect_status 1
+	[[ $stderr == *"drill first: shop: no such store"* && $output == weekly* ]]
+	# what was found outranks what was not looked at
+	sed -i 's/^expect = .*/expect = >= 1000000/' "$CONF"
+	run --separate-stderr with_pass drill run
+	expect_status 6
+}
+
+@test "an assertion about a store that is not there is told, and no drill passes without it" {
+	drill_vault
+	sed -i '/^\[assert/,$s/^store = crm/store = crn/' "$CONF"
+	for verb in 'drill run' 'drill run crm' 'drill plan'; do
+		run --separate-stderr with_pass $verb
+		expect_status 1
+		[[ $stderr == *"assert fresh-orders: crn: no such store"*"did you mean 'crm'?"* ]]
+	done
+	# of one that is configured, and was not backed up yet, there is nothing to ask
+	printf '[store crn]\ntype = sqlite\npath = %s/crn.db\n' "$T" >>"$CONF"
+	run --separate-stderr with_pass drill plan
+	expect_status 0
+}
+
 @test "status tells of drills that are due, that failed, and that were killed" {
 	drill_vault
 	run --separate-stderr hf status

@@ -48,7 +48,7 @@ static inline void sample_report(struct report *r)
 		.source = { PLACE_S3, true },
 		.isolation = { .other_machine = true, .own_user = true, .private_socket = true },
 		.selection = { RULE_DRAWN, { 36 }, 31, 5, 1 },
-		.rto = { 3600000, 1120000, true }, .rpo = { 300, 132, true },
+		.rto = { 3600000, 1120000, true }, .rpo = { 300, 132, true, BASIS_DATA },
 		.complete = { COMPLETE_EQUAL, COMPLETE_EQUAL }, .restored_time_s = 1772299868,
 		.approval_needed = true, .salt = { 0x5a },
 		.drill_name = strdup("weekly"), .store_name = strdup("crm"), .asset = strdup("CRM-01"),

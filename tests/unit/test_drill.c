@@ -57,6 +57,20 @@ static void a_sound_backup_passes(void **state)
 	assert_int_equal(json_integer_value(json_object_get(counts, "tables_actual")), 2);
 }
 
+static void the_rows_of_every_table_are_counted(void **state)
+{
+	struct world *w = *state;
+	enum { TABLES = 620 };
+	char sql[100 * TABLES], *at = sql;
+	for (int i = 0; i < TABLES; i++)
+		at += sprintf(at, "CREATE TABLE t%d(a INT); INSERT INTO t%d VALUES(%d);", i, i, i);
+	world_sql(w->db, sql);
+	world_backup(w);
+	EXPECT(w, DRILL_PASSED);
+	const json_t *counts = json_object_get(w->detail, "counts");
+	assert_int_equal(json_integer_value(json_object_get(counts, "rows_actual")), 2 * WORLD_ROWS + TABLES);
+}
+
 static void nothing_is_left_behind(void **state)
 {
 	struct world *w = *state;
@@ -232,6 +246,7 @@ static void data_that_is_too_old_fails(void **state)
 	json_int_t value = json_integer_value(json_object_get(rpo, "value_s"));
 	/* the drill began before it asked what time it is */
 	assert_in_range(value, 6900, 7200);
+	assert_string_equal(json_string_value(json_object_get(rpo, "basis")), "restored-data");
 	w->options.rpo_s = 3 * 3600;
 	EXPECT(w, DRILL_PASSED);
 }
@@ -281,6 +296,7 @@ static void an_older_snapshot_is_measured_against_the_next(void **state)
 	const json_t *rpo = json_object_get(w->report, "rpo");
 	assert_int_equal(json_integer_value(json_object_get(rpo, "value_s")), second.time_s - first.time_s);
 	assert_non_null(strstr(json_string_value(json_object_get(w->detail, "position")), "no rpo-sql"));
+	assert_string_equal(json_string_value(json_object_get(rpo, "basis")), "snapshot-time");
 }
 
 static void an_objective_that_cannot_be_measured_is_not_met(void **state)
@@ -290,6 +306,28 @@ static void an_objective_that_cannot_be_measured_is_not_met(void **state)
 	w->store.rpo_sql = "SELECT 'last tuesday'";
 	EXPECT(w, DRILL_UNVERIFIED);
 	assert_string_equal(world_check(w, "rpo", NULL), "skipped");
+}
+
+/* Milliseconds, a date that is planned, local time that passes for UTC: it would be an RPO of 0. */
+static void a_last_change_after_the_snapshot_is_not_known(void **state)
+{
+	struct world *w = *state;
+	static const char *const late[] = { "SELECT strftime('%s', 'now') * 1000",
+	                                    "SELECT datetime('now', '+1 hour')",
+	                                    "SELECT '2400-01-01 00:00:00'" };
+	w->options.rpo_s = 3600;
+	for (size_t i = 0; i < sizeof late / sizeof late[0]; i++) {
+		w->store.rpo_sql = late[i];
+		EXPECT(w, DRILL_UNVERIFIED);
+		assert_string_equal(world_check(w, "rpo", NULL), "skipped");
+		assert_non_null(strstr(world_said(w, "rpo", "message"), "later than the snapshot"));
+		assert_false(json_is_true(json_object_get(json_object_get(w->report, "rpo"), "measured")));
+		assert_null(json_object_get(json_object_get(w->report, "rpo"), "basis"));
+		assert_null(json_object_get(w->report, "restored_time"));
+	}
+	/* two clocks need not agree to the second */
+	w->store.rpo_sql = "SELECT datetime('now', '+1 minute')";
+	EXPECT(w, DRILL_PASSED);
 }
 
 /* ---- could not verify ---- */
@@ -354,6 +392,27 @@ static void a_command_store_without_a_restore_command_is_not_verified(void **sta
 	EXPECT(w, DRILL_PASSED);
 	w->store.restore_command = "grep -q something-else";
 	EXPECT(w, DRILL_FAILED);
+}
+
+static void a_load_that_is_only_slow_is_not_verified(void **state)
+{
+	struct world *w = *state;
+	/* at each moment that a load waits: to be read from, to have its input taken, to end */
+	static const struct { const char *dump, *load; } slow[] = {
+		{ "head -c 2000000 /dev/zero", "sleep 20" }, { "echo a dump", "sleep 20" },
+		{ "echo a dump", "cat >/dev/null; sleep 20" },
+	};
+	w->options.timeout_s = 2;
+	w->store.shell = true;
+	for (size_t i = 0; i < sizeof slow / sizeof slow[0]; i++) {
+		w->source.source = (struct source_options){ .type = "command", .name = "crm",
+		                                            .command = slow[i].dump };
+		world_backup(w);
+		w->store.restore_command = slow[i].load;
+		EXPECT(w, DRILL_UNVERIFIED);
+		assert_string_equal(world_stopped(w), "replay");
+		assert_non_null(strstr(world_said(w, "replay", "message"), "not done after 2 s"));
+	}
 }
 
 static void a_question_without_end_is_not_verified(void **state)
@@ -483,6 +542,7 @@ int main(int argc, char **argv)
 #define WITH_WORLD(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		WITH_WORLD(a_sound_backup_passes),
+		WITH_WORLD(the_rows_of_every_table_are_counted),
 		WITH_WORLD(nothing_is_left_behind),
 		WITH_WORLD(every_phase_is_timed),
 		WITH_WORLD(what_holds_the_sandbox_is_reported),
@@ -501,11 +561,13 @@ int main(int argc, char **argv)
 		WITH_WORLD(an_older_snapshot_is_measured_against_the_next),
 		WITH_WORLD(the_newest_snapshot_is_measured_against_the_run_that_found_it_current),
 		WITH_WORLD(an_objective_that_cannot_be_measured_is_not_met),
+		WITH_WORLD(a_last_change_after_the_snapshot_is_not_known),
 		WITH_WORLD(without_the_secret_nothing_is_verified),
 		WITH_WORLD(a_wrong_passphrase_is_not_verified),
 		WITH_WORLD(a_store_that_the_sandbox_may_not_hold_is_not_verified),
 		WITH_WORLD(a_full_disk_is_not_verified),
 		WITH_WORLD(a_command_store_without_a_restore_command_is_not_verified),
+		WITH_WORLD(a_load_that_is_only_slow_is_not_verified),
 		WITH_WORLD(a_question_without_end_is_not_verified),
 		WITH_WORLD(a_statement_that_writes_is_not_run),
 		WITH_WORLD(an_answer_that_breaks_off_is_not_verified),

@@ -8,6 +8,8 @@
 
 #include "source/postgres_roles.h"
 
+enum { MANY_TABLES = 620 };
+
 static char config[SCRATCH_MAX * 2];
 
 static void need(const char *server)
@@ -109,6 +111,20 @@ static void a_server_of_postgres_passes(void **state)
 	w->store.n_assertions = 1;
 	EXPECT(w, DRILL_PASSED);
 	assert_true(rows(w) > 100000);
+}
+
+/* More tables than one statement or one line of a command takes. */
+static void every_table_of_postgres_is_counted(void **state)
+{
+	struct world *w = *state;
+	need("HOLDFAST_TEST_PG");
+	make_pg();
+	shell("psql -qX -d shop -v ON_ERROR_STOP=1 -c 'DO $$ BEGIN FOR i IN 1..%d LOOP EXECUTE "
+	      "format($q$CREATE TABLE %%I AS SELECT 1 AS id$q$, repeat($q$t$q$, 50) || i); END LOOP; END $$'",
+	      MANY_TABLES);
+	back_up(w, "postgres-dump", "shop");
+	EXPECT(w, DRILL_PASSED);
+	assert_int_equal(rows(w), 5000 + MANY_TABLES);
 }
 
 static void an_assertion_cannot_change_the_server(void **state)
@@ -228,6 +244,22 @@ static void a_server_of_mariadb_passes(void **state)
 	EXPECT(w, DRILL_PASSED);
 }
 
+static void every_table_of_mariadb_is_checked_and_counted(void **state)
+{
+	struct world *w = *state;
+	char expected[40];
+	need("HOLDFAST_TEST_MARIADB");
+	shell("mariadb -S %s/s.sock -u root -e 'DROP DATABASE IF EXISTS wide; CREATE DATABASE wide' && "
+	      "for i in $(seq %d); do printf 'CREATE TABLE `%%050d;%%d` (id int) ENGINE=MyISAM; INSERT INTO "
+	      "`%%050d;%%d` VALUES (1);\n' 0 $i 0 $i; done | mariadb -S %s/s.sock -u root wide",
+	      getenv("HOLDFAST_TEST_MARIADB"), MANY_TABLES, getenv("HOLDFAST_TEST_MARIADB"));
+	back_up(w, "mariadb-dump", "wide");
+	EXPECT(w, DRILL_PASSED);
+	assert_int_equal(rows(w), MANY_TABLES);
+	snprintf(expected, sizeof expected, "all %d are", MANY_TABLES);
+	assert_string_equal(world_said(w, "check-table", "actual"), expected);
+}
+
 static void a_statement_cannot_change_mariadb(void **state)
 {
 	struct world *w = *state;
@@ -271,6 +303,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		WITH_WORLD(a_database_of_postgres_passes),
 		WITH_WORLD(a_server_of_postgres_passes),
+		WITH_WORLD(every_table_of_postgres_is_counted),
 		WITH_WORLD(an_assertion_cannot_change_the_server),
 		WITH_WORLD(a_dump_that_does_not_load_fails),
 		WITH_WORLD(a_server_that_does_not_start_is_not_verified),
@@ -278,6 +311,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(roles_are_found_in_a_dump),
 		WITH_WORLD(a_database_of_mariadb_passes),
 		WITH_WORLD(a_server_of_mariadb_passes),
+		WITH_WORLD(every_table_of_mariadb_is_checked_and_counted),
 		WITH_WORLD(a_statement_cannot_change_mariadb),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -399,6 +401,48 @@ static void a_freed_reader_never_sees_an_end_of_file(void **state)
 	unlink(path);
 }
 
+/* The parent is killed: it cannot end anything itself. Who is left comes to this process. */
+static bool ends_with_parent(bool wanted)
+{
+	int ends[2], status;
+	pid_t left = 0;
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	pid_t parent = fork();
+	if (parent == 0) {
+		struct err err;
+		const struct launch l = { .argv = (const char *const[]){ "/bin/sleep", "600", NULL },
+		                          .dies_with_parent = wanted, .in = -1, .out = -1, .errors = -1 };
+		pid_t pid = launch_program(&l, &err);
+		if (write(ends[1], &pid, sizeof pid) == (ssize_t)sizeof pid)
+			pause();
+		_exit(1);
+	}
+	assert_int_equal(read(ends[0], &left, sizeof left), sizeof left);
+	assert_true(left > 0);
+	close(ends[0]);
+	close(ends[1]);
+	kill(parent, SIGKILL);
+	assert_int_equal(waitpid(parent, &status, 0), parent);
+	bool ended = false;
+	for (int i = 0; i < 100 && !ended; i++) {
+		ended = waitpid(left, &status, WNOHANG) == left;
+		usleep(10000);
+	}
+	kill(left, SIGKILL);
+	if (!ended)
+		waitpid(left, &status, 0);
+	prctl(PR_SET_CHILD_SUBREAPER, 0);
+	return ended;
+}
+
+static void a_program_dies_with_its_parent_if_it_is_to(void **state)
+{
+	(void)state;
+	assert_true(ends_with_parent(true));
+	assert_false(ends_with_parent(false));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -420,6 +464,7 @@ int main(void)
 		cmocka_unit_test(unread_stdin_is_a_failure_even_with_status_0),
 		cmocka_unit_test(a_failing_reader_tells_why),
 		cmocka_unit_test(a_freed_reader_never_sees_an_end_of_file),
+		cmocka_unit_test(a_program_dies_with_its_parent_if_it_is_to),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -294,6 +294,10 @@ static void what_cannot_be_is_refused(void **state)
 	r = s->r;
 	r.rto.measured = false;
 	assert_int_equal(report_encode(&r, out, out, &err), ERR_INVALID);
+	r = s->r;
+	r.rpo.measured = false;
+	r.rpo.value_s = 0;
+	assert_int_equal(report_encode(&r, out, out, &err), ERR_INVALID);
 	assert_int_equal(decode_with(s, "\"chosen\":5", "\"chosen\":6"), ERR_CORRUPT);
 	assert_int_equal(decode_with(s, "\"fresh_until\":1772936400", "\"fresh_until\":1"), ERR_CORRUPT);
 }

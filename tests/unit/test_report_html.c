@@ -36,7 +36,7 @@ static const char text[] =
 	"\"finished\":2000001,\"rto_ms\":9007199254740991,\"rto_target_ms\":1,\"rpo_s\":-5,"
 	"\"rpo_target_s\":9007199254740991},"
 	"{\"id\":\"\",\"state\":\"passed\",\"finished\":3000000,\"rto_ms\":0,\"rto_target_ms\":0,"
-	"\"rpo_s\":1}]}";
+	"\"rpo_s\":1,\"rpo_basis\":\"snapshot-time\"}]}";
 
 static json_t *make(void)
 {
@@ -61,6 +61,7 @@ static void nothing_in_the_document_becomes_markup(void **state)
 		assert_null(strstr(page, "onerror='"));
 		assert_non_null(strstr(page, "&lt;img src=x onerror=&#39;x&#39;&gt;&quot;&amp;"));
 		assert_non_null(strstr(page, "</html>"));
+		assert_non_null(strstr(page, report_word(W_BY_SNAPSHOT, lang)));
 	}
 	json_decref(doc);
 }

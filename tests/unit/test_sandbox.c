@@ -10,11 +10,17 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -303,6 +309,70 @@ static void nothing_outlives_its_program(void **state)
 	assert_int_equal(stat(path, &after), 0);
 	assert_int_equal(before.st_mtim.tv_nsec, after.st_mtim.tv_nsec);
 	assert_int_equal(before.st_mtim.tv_sec, after.st_mtim.tv_sec);
+}
+
+/* Refuse the flag of clone(2) for a namespace of processes, as containers do. */
+static bool refuse_namespaces(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_NEWPID, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog filter = { sizeof code / sizeof code[0], code };
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+/* In a process of its own, which asserts nothing: 0, or the line where it went wrong. */
+static int outlive_without_walls(struct place *p, const char *end, unsigned timeout_ms)
+{
+	struct sandbox_options o = plain(p);
+	struct err err = { 0 };
+	struct stat before, after;
+	char script[300], path[4200];
+	o.name = "two";
+	if (!refuse_namespaces() || !(p->box = sandbox_new(&o, &err)) || walled(p))
+		return __LINE__;
+	snprintf(script, sizeof script, "(setsid sh -c 'for i in $(seq 200); do date +%%s%%N > alive; "
+	         "sleep 0.05; done' >/dev/null 2>&1 &); while [ ! -e alive ]; do sleep 0.01; done; %s", end);
+	const struct sandbox_program program = {
+		.argv = (const char *const[]){ "/bin/sh", "-c", script, NULL }, .timeout_ms = timeout_ms,
+	};
+	int expected = *end ? ERR_UNREACHABLE : 0;
+	if (sandbox_run(p->box, &program, p->output, &err) != expected)
+		return __LINE__;
+	snprintf(path, sizeof path, "%s/alive", sandbox_folder(p->box));
+	if (stat(path, &before) != 0 || nanosleep(&(struct timespec){ 0, 400000000 }, NULL) != 0 ||
+	    stat(path, &after) != 0 || before.st_mtim.tv_nsec != after.st_mtim.tv_nsec)
+		return __LINE__;
+	return sandbox_ended(p->box) && sandbox_remove(p->box, &err) == 0 ? 0 : __LINE__;
+}
+
+static void nothing_outlives_its_program_without_walls_either(void **state)
+{
+	struct place *p = *state;
+	static const struct { const char *end; unsigned timeout_ms; } cases[] = {
+		{ "", SHORT_MS }, { "sleep 20", 1500 },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		int status, line = 0, ends[2];
+		assert_int_equal(pipe(ends), 0);
+		pid_t pid = fork();
+		if (pid == 0) {
+			line = outlive_without_walls(p, cases[i].end, cases[i].timeout_ms);
+			_exit(write(ends[1], &line, sizeof line) == (ssize_t)sizeof line ? 0 : 1);
+		}
+		close(ends[1]);
+		assert_int_equal(read(ends[0], &line, sizeof line), sizeof line);
+		close(ends[0]);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		if (line != 0)
+			fail_msg("line %d, with '%s'", line, cases[i].end);
+	}
 }
 
 static void only_its_own_processes_are_seen(void **state)
@@ -594,6 +664,7 @@ int main(void)
 		WITH_BOX(nothing_is_written_outside),
 		WITH_BOX(a_hidden_folder_is_empty_inside),
 		WITH_BOX(nothing_outlives_its_program),
+		WITH_BOX(nothing_outlives_its_program_without_walls_either),
 		WITH_BOX(only_its_own_processes_are_seen),
 		WITH_BOX(a_deadline_ends_it),
 		WITH_BOX(a_stop_ends_it),
