@@ -1,8 +1,10 @@
 /* drill run, drill plan */
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/drill_job.h"
@@ -17,9 +19,12 @@
 #include "cli/text.h"
 #include "holdfast/err.h"
 
+enum { OPERATOR_MAX = 64 };
+
 /* Some drills of one command. */
 struct drills {
 	struct cli *cli;
+	char operator[OPERATOR_MAX];   /* who typed it */
 	size_t done, bad;
 	bool unrecorded, unstamped, set_back;
 	enum exit_code failed;   /* of those that could not be run; damage outranks the first */
@@ -85,12 +90,22 @@ static int run_one(struct drills *d, const struct drill_job *j, struct err *err)
 	return rc;
 }
 
+/* For the sealed part of the report. */
+static void name_operator(char out[OPERATOR_MAX])
+{
+	const char *sudo = geteuid() == 0 ? getenv("SUDO_USER") : NULL;
+	const struct passwd *user = sudo ? NULL : getpwuid(getuid());
+	snprintf(out, OPERATOR_MAX, "%s", sudo ? sudo : user ? user->pw_name : "");
+}
+
 static int run_section(struct drills *d, const struct config_section *section, const char *operand,
                        struct err *err)
 {
 	AUTO(drill_job) j = drill_job_new(d->cli, section, operand, err);
-	if (j)
-		j->options.by_timer = d->cli->options.own[DRILL_DUE] != NULL;
+	if (j && d->cli->options.own[DRILL_DUE])
+		j->options.by_timer = true;
+	else if (j)
+		j->options.operator = d->operator;
 	if (j && run_one(d, j, err) == 0)
 		return 0;
 	return err_wrap(err, "drill%s%.60s", section ? " " : "", section ? section->name : "");
@@ -164,6 +179,7 @@ int drill_verb_run(struct cli *cli, struct err *err)
 {
 	const struct options *o = &cli->options;
 	struct drills d = { .cli = cli };
+	name_operator(d.operator);
 	const char *operand = o->n_operands > 1 ? o->operands[1] : NULL;
 	if (operand && o->own[DRILL_DUE])
 		return err_set(err, ERR_INVALID, "drill run: a name and --due exclude each other");

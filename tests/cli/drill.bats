@@ -104,6 +104,7 @@ drill_vault() {
 		with_pass drill run -q $how
 		[ "$(operator)" = person ]
 	done
+	with_pass drill show "$(hf drill list --json | json id)" | grep -q "operator $(id -un)"
 	needs_faketime
 	faketime -f +8d "$HOLDFAST" -c "$CONF" drill run --due -q --passphrase-file "$T/pass"
 	[ "$(operator)" = timer ]
