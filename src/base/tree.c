@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -113,6 +114,16 @@ int tree_give(const char *path, uid_t uid, gid_t gid, struct err *err)
 	struct owner o = { uid, gid };
 	const struct walk w = { .visit = give, .arg = &o };
 	return walk(&w, path, err);
+}
+
+int tree_partial(const char *path, char partial[PATH_MAX], struct err *err)
+{
+	uint64_t random;
+	if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+		return err_sys(err, "random bytes");
+	if (snprintf(partial, PATH_MAX, "%s.partial-%016llx", path, (unsigned long long)random) >= PATH_MAX)
+		return err_set(err, ERR_INVALID, "path is too long: %.100s...", path);
+	return 0;
 }
 
 static int drop(void *arg, int at, const char *name, const struct stat *st)

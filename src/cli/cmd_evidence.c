@@ -138,11 +138,9 @@ static int make(struct making *m, const char *out, struct err *err)
 {
 	char partial[PATH_MAX];
 	struct err ignored;
-	if (snprintf(partial, sizeof partial, "%s.partial", out) >= PATH_MAX)
-		return err_set(err, ERR_INVALID, "path is too long: %.100s...", out);
-	m->dir = partial;
-	if (tree_remove(partial, err) != 0)
+	if (tree_partial(out, partial, err) != 0)
 		return err->code;
+	m->dir = partial;
 	if (fill(m, err) != 0 || put_in_place(partial, out, err) != 0) {
 		tree_remove(partial, &ignored);
 		return err->code;

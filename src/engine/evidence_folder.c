@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/hex.h"
 #include "base/io.h"
+#include "base/tree.h"
 #include "crypto/sha256.h"
 #include "format/detail.h"
 #include "format/entry.h"
@@ -131,19 +131,6 @@ struct evidence_folder *evidence_folder_read(const char *dir, struct err *err)
 
 /* ---- writing ---- */
 
-/* With what a killed writer left between two files' names. */
-static void remove_folder(const char *dir)
-{
-	DIR *d = opendir(dir);
-	if (!d)
-		return;
-	for (const struct dirent *e; (e = readdir(d)) != NULL;)
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			unlinkat(dirfd(d), e->d_name, 0);
-	closedir(d);
-	rmdir(dir);
-}
-
 static int fill(const struct evidence_folder *f, const char *dir, struct err *err)
 {
 	char path[PATH_MAX];
@@ -160,9 +147,8 @@ static int fill(const struct evidence_folder *f, const char *dir, struct err *er
 int evidence_folder_write(const struct evidence_folder *f, const char *dir, struct err *err)
 {
 	char partial[PATH_MAX];
-	if (snprintf(partial, sizeof partial, "%s.partial", dir) >= PATH_MAX)
-		return err_set(err, ERR_INVALID, "path is too long: %.100s", dir);
-	remove_folder(partial);
+	if (tree_partial(dir, partial, err) != 0)
+		return err->code;
 	int rc = fill(f, partial, err);
 	if (rc == 0 && rename(partial, dir) != 0) {
 		rc = err_sys(err, "%s", dir);
@@ -170,7 +156,8 @@ int evidence_folder_write(const struct evidence_folder *f, const char *dir, stru
 			rc = err_set(err, ERR_EXISTS, "%s: exists and is not empty", dir);
 	}
 	if (rc != 0) {
-		remove_folder(partial);
+		struct err ignored;
+		tree_remove(partial, &ignored);
 		return rc;
 	}
 	return io_sync_parent(dir, err);

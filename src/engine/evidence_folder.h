@@ -42,7 +42,8 @@ struct buf *evidence_folder_add(struct evidence_folder *f, enum evidence_file fi
 struct evidence_folder *evidence_folder_read(const char *dir, struct err *err);
 
 /* Make the folder, which must not exist or be empty, with all files, mode 0644, synced: whole or not at
- * all. What a killed attempt left beside it is removed. ERR_EXISTS, ERR_IO, ERR_SPACE, ERR_DENIED. */
+ * all. What a killed attempt leaves lies beside it (tree_partial). ERR_EXISTS, ERR_IO, ERR_SPACE,
+ * ERR_DENIED. */
 int evidence_folder_write(const struct evidence_folder *f, const char *dir, struct err *err);
 
 /* The line of SHA256SUMS for a file; false if it is not there, or not listed. */

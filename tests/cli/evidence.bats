@@ -115,7 +115,19 @@ verify() { (cd "$1" && dash "$T/script" "${@:2}"); }
 	run --separate-stderr with_pass evidence --out "$T/e"
 	expect_status 12
 	[ ! -e "$T/e" ]
-	[ ! -e "$T/e.partial" ]
+	[ -z "$(compgen -G "$T/e.partial*")" ]
+}
+
+@test "evidence takes away nothing that it did not make" {
+	drilled_vault
+	id=$(hf drill list --json | grep '"failed"' | json id)
+	mkdir -p "$T/e.partial/mine" "$T/d.partial"
+	echo mine | tee "$T/e.partial/mine/file" >"$T/d.partial/file"
+	with_pass evidence -q --out "$T/e"
+	hf drill show "$id" --to "$T/d" >/dev/null
+	[ "$(cat "$T/e.partial/mine/file" "$T/d.partial/file")" = $'mine\nmine' ]
+	# and leaves nothing else beside it
+	[ "$(cd "$T" && echo e.* d.*)" = "e.partial d.partial" ]
 }
 
 @test "report: the numbers agree with the drills; the span is kept; CSV and JSON are well formed" {
