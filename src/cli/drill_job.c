@@ -346,10 +346,8 @@ struct drill_job *drill_job_new(struct cli *cli, const struct config_section *se
 	}
 	j->section = section;
 	if (choose_stores(cli, j, operand, err) != 0 || describe_stores(cli, j, err) != 0 ||
-	    write_policy(cli, j, err) != 0 || set_options(cli, j, err) != 0) {
-		err_wrap(err, "drill");
+	    write_policy(cli, j, err) != 0 || set_options(cli, j, err) != 0)
 		return NULL;
-	}
 	return TAKE(j);
 }
 

@@ -9,6 +9,7 @@
 #include "cli/drill_page.h"
 #include "cli/drill_verbs.h"
 #include "cli/due.h"
+#include "cli/exit_code.h"
 #include "cli/live.h"
 #include "cli/outcomes.h"
 #include "cli/output.h"
@@ -21,6 +22,7 @@ struct drills {
 	struct cli *cli;
 	size_t done, bad;
 	bool unrecorded, unstamped;
+	enum exit_code failed;   /* of those that could not be run; damage outranks the first */
 };
 
 /* ---- what is remembered here ---- */
@@ -84,13 +86,28 @@ static int run_section(struct drills *d, const struct config_section *section, c
                        struct err *err)
 {
 	AUTO(drill_job) j = drill_job_new(d->cli, section, operand, err);
-	return j ? run_one(d, j, err) : (int)err->code;
+	if (j && run_one(d, j, err) == 0)
+		return 0;
+	return err_wrap(err, "drill%s%.60s", section ? " " : "", section ? section->name : "");
 }
 
 /* ---- which ---- */
 
 typedef int section_visit(struct drills *d, const struct config_section *section, struct err *err);
 
+static void tell_failed(struct drills *d, const struct err *err)
+{
+	struct err ignored;
+	enum exit_code code = exit_code_of(err->code);
+	live_clear();
+	output_error(err);
+	if (d->cli->options.json)
+		output_json(output_json_error(err, NULL), &ignored);
+	if (d->failed == EXIT_DONE || code == EXIT_DAMAGE)
+		d->failed = code;
+}
+
+/* One that cannot be run keeps no other from its turn. */
 static int each_section(struct drills *d, section_visit *visit, struct err *err)
 {
 	const struct config *c = d->cli->config;
@@ -99,8 +116,11 @@ static int each_section(struct drills *d, section_visit *visit, struct err *err)
 		if (c->sections[i].kind != CONFIG_DRILL)
 			continue;
 		n++;
-		if (visit(d, &c->sections[i], err) != 0)
+		if (visit(d, &c->sections[i], err) == 0)
+			continue;
+		if (err->code == ERR_STOPPED)
 			return err->code;
+		tell_failed(d, err);
 	}
 	if (n > 0)
 		return 0;
@@ -126,7 +146,13 @@ static int run_if_due(struct drills *d, const struct config_section *section, st
 
 static int exit_of(const struct drills *d)
 {
-	return d->bad ? EXIT_DRILL : d->unrecorded || d->unstamped ? EXIT_DEGRADED : EXIT_DONE;
+	if (d->failed == EXIT_DAMAGE)
+		return EXIT_DAMAGE;
+	if (d->bad)
+		return EXIT_DRILL;
+	if (d->failed != EXIT_DONE)
+		return (int)d->failed;
+	return d->unrecorded || d->unstamped ? EXIT_DEGRADED : EXIT_DONE;
 }
 
 int drill_verb_run(struct cli *cli, struct err *err)
@@ -144,7 +170,7 @@ int drill_verb_run(struct cli *cli, struct err *err)
 	                   : each_section(&d, o->own[DRILL_DUE] ? run_if_due : run_always, err);
 	if (rc != 0)
 		return rc;
-	if (d.done == 0 && !o->quiet && !o->json)
+	if (d.done == 0 && !d.failed && !o->quiet && !o->json)
 		printf("no drill is due\n");
 	return exit_of(&d);
 }
@@ -173,7 +199,7 @@ static int plan_one(struct drills *d, const struct config_section *section, stru
 	int64_t next = next_of(d->cli, section, err);
 	AUTO(drill_job) j = next >= 0 ? drill_job_new(d->cli, section, NULL, err) : NULL;
 	if (!j || drill_plan(d->cli->vault, &j->options, &p, err) != 0)
-		return err->code;
+		return err_wrap(err, "drill %.60s", section->name);
 	const char *store = p.store->info.name ? p.store->info.name : "(name not known here)";
 	if (d->cli->options.json)
 		return output_json(json_pack("{s:o, s:I, s:o, s:I, s:I, s:I, s:s}", "drill",
@@ -198,7 +224,7 @@ int drill_verb_plan(struct cli *cli, struct err *err)
 	if (cli_open(cli, err) != 0)
 		return err->code;
 	if (cli->options.n_operands < 2)
-		return each_section(&d, plan_one, err);
+		return each_section(&d, plan_one, err) == 0 ? (int)exit_of(&d) : (int)err->code;
 	const struct config_section *section = drill_section(cli, cli->options.operands[1]);
 	if (section)
 		return plan_one(&d, section, err);

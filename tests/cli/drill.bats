@@ -180,6 +180,24 @@ drill_vault() {
 	[[ $stderr == *"shop: no such store"* ]]
 }
 
+@test "a drill that cannot be run keeps no other from being run" {
+	drill_vault
+	sed -i 's/^\[drill weekly\]/[drill first]\nstores = shop\n&/' "$CONF"
+	for due in --due ''; do
+		run --separate-stderr with_pass drill run $due
+		expect_status 1
+		[[ $stderr == *"drill first: shop: no such store"* ]]
+		[[ $output == *"PASSED"*"fresh-orders"* ]]
+	done
+	run --separate-stderr with_pass drill plan
+	expect_status 1
+	[[ $stderr == *"drill first: shop: no such store"* && $output == weekly* ]]
+	# what was found outranks what was not looked at
+	sed -i 's/^expect = .*/expect = >= 1000000/' "$CONF"
+	run --separate-stderr with_pass drill run
+	expect_status 6
+}
+
 @test "an assertion about a store that is not there is told, and no drill passes without it" {
 	drill_vault
 	sed -i '/^\[assert/,$s/^store = crm/store = crn/' "$CONF"

@@ -45,7 +45,7 @@ second() { "$HOLDFAST" -c "$H2/holdfast.conf" "$@" </dev/null; }
 	# not granted yet: no turn is lost
 	run --separate-stderr second run -q
 	expect_status 6
-	[[ $output == *"FAILED  drill weekly   drill: crm: no such store in the vault"* ]]
+	[[ $output == *"FAILED  drill weekly   crm: no such store in the vault"* ]]
 	with_pass key grant drill1 crm
 	run second run -n
 	[ "$output" = "drill   weekly" ]
