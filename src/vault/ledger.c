@@ -181,6 +181,7 @@ static struct logedge *choose_edge(struct ledger *l, bool *warned, struct err *w
 	}
 	if (l->there.size > e->tiles.size && has_grown(l, e, err))
 		return logedge_read(l->vault, &l->there, err);
+	l->agreed = false;
 	tell_fork(l, e, "another history", err);
 	err_hint(err, "a copy of this machine writes with the same key: enroll it with a key of its own");
 	return NULL;
