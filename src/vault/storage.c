@@ -41,16 +41,6 @@ static void refuse_url(const char *url, size_t shown, struct err *err)
 	err_hint(err, "a folder is written /srv/vault or file:///srv/vault");
 }
 
-/* A file of this machine that is not there, with keys or a password, says nothing about the vault. */
-static struct backend *open_with(const struct backend_ops *driver, const struct backend_options *o,
-                                 struct err *err)
-{
-	struct backend *b = driver->open(o, err);
-	if (!b && err->code == ERR_ABSENT)
-		err->code = ERR_INVALID;
-	return b;
-}
-
 struct backend *storage_open(const char *url, const struct backend_options *options,
                              struct err *err)
 {
@@ -61,8 +51,14 @@ struct backend *storage_open(const char *url, const struct backend_options *opti
 	                                   : separator  ? driver_of(url, len)
 	                                                : NULL;
 	o.location = is_path(url) ? url : separator ? separator + 3 : "";
-	if (driver)
-		return open_with(driver, &o, err);
+	if (driver) {
+		struct backend *b = driver->open(&o, err);
+		/* a file of this machine that is gone, with keys or a password, says nothing of the vault */
+		if (!b && err->code == ERR_ABSENT)
+			err->code = ERR_INVALID;
+		/* cppcheck-suppress returnDanglingLifetime ; drivers copy what they keep */
+		return b;
+	}
 	/* what follows the scheme may hold a password */
 	refuse_url(url, separator ? len + 3 : strnlen(url, 100), err);
 	return NULL;
