@@ -263,6 +263,23 @@ static int cannot_open(struct cli *cli, struct err *err)
 	return err->code;
 }
 
+bool cli_is_copy(const struct cli *cli)
+{
+	return cli->place && *cli->place->name;
+}
+
+/* A machine enrolled or a grant given since the last copy: it reads as on a machine that never saw more. */
+static struct vault *open_late_copy(const struct vault_options *options, struct err *err)
+{
+	struct vault_options bare = *options;
+	struct err why;
+	bare.state_dir = NULL;
+	struct vault *v = vault_open(&bare, &why);
+	if (v)
+		output_note("%s; it is a copy and may be late, so it is read all the same", err->msg);
+	return v;
+}
+
 int cli_open(struct cli *cli, struct err *err)
 {
 	struct backend_options storage;
@@ -282,6 +299,8 @@ int cli_open(struct cli *cli, struct err *err)
 		                         .brief = cli->command == &cmd_backup ||
 		                                  cli->command == &cmd_run };
 	cli->vault = vault_open(&options, err);
+	if (!cli->vault && err->code == ERR_FORK && cli_is_copy(cli) && cli->command->falls_back)
+		cli->vault = open_late_copy(&options, err);
 	return cli->vault ? add_mirrors(cli, err) : cannot_open(cli, err);
 }
 

@@ -39,8 +39,9 @@ int cli_config(struct cli *cli, struct err *err);
 /* Decide which vault is meant, and where state and keys lie. ERR_INVALID if none can be. */
 int cli_place(struct cli *cli, struct err *err);
 
-/* Open it. */
+/* Open it. A copy that is late may be read by whoever restores. */
 int cli_open(struct cli *cli, struct err *err);
+bool cli_is_copy(const struct cli *cli);   /* as all further vaults of the configuration are */
 
 /* A vault that a NAME|URL means: *place is its section, or NULL if the configuration does not know
  * it; *url is to be freed. ERR_INVALID, ERR_NOMEM. */

@@ -179,12 +179,6 @@ static int read_options(struct cli *cli, struct buf *against, struct buf *cosign
 	return key && !how->cosigner ? err->code : 0;
 }
 
-/* Every further vault of the configuration holds copies of the first. */
-static bool is_copy(const struct cli *cli)
-{
-	return cli->place && *cli->place->name;
-}
-
 static int run_verify(struct cli *cli, struct err *err)
 {
 	const char *file = cli->options.own[AGAINST];
@@ -194,7 +188,7 @@ static int run_verify(struct cli *cli, struct err *err)
 	struct ledger_verify_result r;
 	if (!cosigner || read_options(cli, against, cosigner, &how, err) != 0 || cli_open(cli, err) != 0)
 		return err->code;
-	how.copy = is_copy(cli);
+	how.copy = cli_is_copy(cli);
 	int rc = ledger_verify(cli->vault, &how, &r, err);
 	live_clear();
 	if (rc != 0)
@@ -339,7 +333,7 @@ static int run_cosign(struct cli *cli, struct err *err)
 	    choose_key(cli, key, err) != 0)
 		return err->code;
 	const struct ledger_witness who = { o->own[NAME], pem->bytes, pem->len, (uint64_t)time(NULL) };
-	how.copy = is_copy(cli);
+	how.copy = cli_is_copy(cli);
 	int rc = ledger_cosign(cli->vault, &how, key, &who, &r, &c, err);
 	live_clear();
 	if (rc != 0)

@@ -229,3 +229,20 @@ after_backup() {
 	run -0 hf backup
 	run -0 hf check
 }
+
+@test "a copy that does not know of a machine enrolled since is restored from all the same" {
+	two_vaults
+	printf '[vault]\nurl = file://%s\nstate = %s/b/state\nkeys = %s/b/keys\n' "$V" "$T" "$T" >"$T/b.conf"
+	setsid -w "$HOLDFAST" -c "$T/b.conf" key enroll -q --role writer --name b </dev/null | hf key accept -q --yes -
+	mv "$V" "$T/lost"
+	run -0 --separate-stderr with_pass restore crm --to "$T/out" --vault second
+	[[ $stderr == *"its charter is older than"*"so it is read all the same"* ]]
+	cmp "$T/out/crm.db" "$T/good.db"
+	# who writes there would lose what the first one has
+	run -20 --separate-stderr hf backup --vault second
+	[[ $stderr == *"its charter is older than"* ]]
+	# without its section's name it is a vault that was set back
+	sed -i "s,^url = file://$V,url = file://$T/second,; /^\[vault second\]/,\$d" "$CONF"
+	run -20 --separate-stderr with_pass restore crm --to "$T/out2"
+	[[ $stderr == *"its charter is older than"* ]]
+}
