@@ -1,40 +1,7 @@
 /* Snapshots' heads against the charter, which grows while a vault is open. */
-#include "ledger_make.h"
+#include "lab_alone.h"
 
 #include "holdfast/check.h"
-
-static struct lab lab;
-static struct err err;
-
-static void must(int rc)
-{
-	if (rc != 0)
-		fail_msg("%d: %s", rc, err.msg);
-}
-
-static int begin(void **state)
-{
-	(void)state;
-	err = (struct err){ 0 };
-	return lab_begin(&lab, "memory", &err);
-}
-
-static int end(void **state)
-{
-	(void)state;
-	lab_end(&lab);
-	return 0;
-}
-
-static struct store_info backed_up(const char *name)
-{
-	const struct backup_store store = { .source = { .name = name, .type = "command", .path = NULL,
-	                                                .command = "date +%N" } };
-	const struct backup_options options = { .full = false };
-	struct backup_result result;
-	must(backup_run(lab.writer, &store, 1, &options, &result, &err));
-	return lab_store(&lab, name);
-}
 
 /* The charter has one entry more than the reader knows, and a snapshot was made under it. */
 static struct store_info backed_up_under_a_newer_charter(void)

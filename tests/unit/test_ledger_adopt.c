@@ -1,41 +1,8 @@
 /* What a run takes over that no entry of its machine's ledger tells of. */
-#include "ledger_make.h"
+#include "lab_alone.h"
 
 #include "engine/ledger_adopt.h"
 #include "vault/pending.h"
-
-static struct lab lab;
-static struct err err;
-
-static void must(int rc)
-{
-	if (rc != 0)
-		fail_msg("%d: %s", rc, err.msg);
-}
-
-static int begin(void **state)
-{
-	(void)state;
-	err = (struct err){ 0 };
-	return lab_begin(&lab, "memory", &err);
-}
-
-static int end(void **state)
-{
-	(void)state;
-	lab_end(&lab);
-	return 0;
-}
-
-static struct store_info backed_up(const char *name)
-{
-	const struct backup_store store = { .source = { .name = name, .type = "command", .path = NULL,
-	                                                .command = "date +%N" } };
-	const struct backup_options options = { .full = false };
-	struct backup_result result;
-	must(backup_run(lab.writer, &store, 1, &options, &result, &err));
-	return lab_store(&lab, name);
-}
 
 /* No entry is in the vault, and nothing is remembered: a first run that was cut off. */
 static void forget_ledger(void)
