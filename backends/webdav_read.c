@@ -9,7 +9,7 @@
 
 enum {
 	CONFIRM_MAX = 256 << 10,   /* of an object that is looked at again after it was read */
-	CONFIRM_TRIES = 20,
+	CONFIRM_TRIES = 100,
 	WHOLE_MAX = 64 << 20,      /* of an object that is read whole where ranges are ignored */
 };
 

@@ -223,7 +223,7 @@ static void next_run(bool has_snapshots)
 /* From one step to the next that is tried. Odd: what is done at every other one is done with either. */
 static unsigned long stride(void)
 {
-	return getenv("HOLDFAST_TEST_SHORT") ? 5 : 1;
+	return getenv("HOLDFAST_TEST_SHORT") ? 15 : 1;
 }
 
 /* Kill the Nth call of the vault before or after it is done, or the Nth change of a local file. False
