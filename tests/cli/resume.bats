@@ -36,7 +36,7 @@ teardown() {
 # sent: bytes that went up so far over connections that have ended
 sent() {
 	sleep 1
-	awk '{ n += $3 } END { print n + 0 }' "$PROXY/stats"
+	awk '{ n += $3 } END { printf "%.0f\n", n }' "$PROXY/stats"
 }
 
 # packs_put: how many packs the gateway has taken
