@@ -23,6 +23,9 @@ struct progress;
 
 #define DRILL_TRIAL_WORD "drill-trial"
 
+/* One that began longer ago, or was to begin, and has no end in the ledger was killed or forgotten. */
+enum { DRILL_TAKES_MAX_S = 86400 };
+
 enum drill_select {
 	DRILL_LATEST,    /* the newest snapshot */
 	DRILL_OLDEST,

@@ -7,10 +7,9 @@
 
 #include "base/json.h"
 #include "cli/cli.h"
+#include "holdfast/drill.h"
 #include "holdfast/err.h"
 #include "holdfast/ledger.h"
-
-enum { DRILL_TAKES_S = 86400 };   /* at most; also: as long as no other was started there */
 
 static struct listed_drill *find_or_add(struct drill_listing *l, const char *id, const char *machine)
 {
@@ -40,7 +39,7 @@ static int take_entry(void *arg, const struct ledger_line *line, struct err *err
 	if (!one)
 		return j ? err_no_memory(err) : (int)err->code;
 	if (strcmp(line->kind, "drill-planned") == 0) {
-		one->due_s = (int64_t)json_integer_value(json_object_get(j, "due"));
+		one->due_s = json_int(j, "due");
 		one->retry = json_int(j, "attempt") > 1;
 	}
 	if (strcmp(line->kind, "drill-started") == 0)
@@ -53,15 +52,14 @@ static int take_entry(void *arg, const struct ledger_line *line, struct err *err
 	return 0;
 }
 
+/* It is under way while it may take longer, and as long as no other was started on its machine. */
 static void judge(struct drill_listing *l, int64_t now_s)
 {
 	for (size_t i = 0; i < l->n; i++) {
 		struct listed_drill *d = &l->all[i];
-		bool old = d->started_s + DRILL_TAKES_S < now_s;
-		for (size_t k = 0; k < l->n; k++) {
-			bool same = k > i && strcmp(l->all[k].machine, d->machine) == 0;
-			old |= same && l->all[k].started_s;
-		}
+		bool old = d->started_s + DRILL_TAKES_MAX_S < now_s;
+		for (size_t k = i + 1; k < l->n; k++)
+			old |= l->all[k].started_s && strcmp(l->all[k].machine, d->machine) == 0;
 		d->lost = d->started_s && !d->finished_s && old;
 	}
 }

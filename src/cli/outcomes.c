@@ -165,21 +165,20 @@ static json_t *find(const struct outcomes *o, const char *kind, const char *name
 }
 
 /* What is larger was not written by us, and could overflow. */
-static const json_int_t number_max = INT64_C(1) << 53;
+static const int64_t number_max = INT64_C(1) << 53;
 
 static int64_t number(const json_t *j, const char *key)
 {
-	json_int_t n = json_integer_value(json_object_get(j, key));
-	return n > 0 && n <= number_max ? (int64_t)n : 0;
+	int64_t n = json_int(j, key);
+	return n > 0 && n <= number_max ? n : 0;
 }
 
 void outcomes_get(const struct outcomes *o, const char *kind, const char *name, struct outcome *out)
 {
 	const json_t *j = find(o, kind, name);
-	const char *error = json_string_value(json_object_get(j, "error"));
 	*out = (struct outcome){ .good_s = number(j, "good"), .tried_s = number(j, "tried"),
 		                 .failures = (uint64_t)number(j, "failures") };
-	snprintf(out->error, sizeof out->error, "%s", error ? error : "");
+	snprintf(out->error, sizeof out->error, "%s", json_text(j, "error"));
 }
 
 int64_t outcomes_newest(const struct outcomes *o, const char *kind)

@@ -266,7 +266,7 @@ static const struct keyfile *key_of_drill(struct vault *v, const struct finding_
 	char prefix[NAMES_MAX] = "";
 	if (key)
 		names_drills(prefix, key->id);
-	if (key && vault_self(v) && strncmp(f->folder, prefix, strlen(prefix)) == 0)
+	if (key && vault_self(v) && names_starts(f->folder, prefix))
 		return key;
 	err_set(err, ERR_KEY, "drill %.12s: was done by another machine, whose key signs its evidence",
 	        f->found);

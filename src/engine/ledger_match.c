@@ -12,12 +12,13 @@
 #include "engine/ledger_facts.h"
 #include "format/names.h"
 #include "holdfast/backend.h"
+#include "holdfast/drill.h"
 #include "holdfast/err.h"
 #include "vault/heads.h"
 #include "vault/storage.h"
 #include "vault/vault.h"
 
-enum { DRILL_TAKES_S = 86400, REPORT_MAX = 16 << 20 };
+enum { REPORT_MAX = 16 << 20 };
 
 /* A snapshot that is in the vault. */
 struct stored {
@@ -334,7 +335,7 @@ static void tell_report(struct matching *m, const char *name, enum ledger_severi
 static bool may_have_ended_since(const struct matching *m, const uint8_t key[16], const uint8_t drill[16])
 {
 	const struct fact_drill *d = ledger_facts_drill(m->facts, key, drill, ENTRY_DRILL_STARTED);
-	return d && (m->how->copy || (uint64_t)time(NULL) <= d->time_s + DRILL_TAKES_S);
+	return d && (m->how->copy || (uint64_t)time(NULL) <= d->time_s + DRILL_TAKES_MAX_S);
 }
 
 static int look_at_report(struct matching *m, const char *name, struct err *err)
@@ -377,9 +378,9 @@ static void match_entry(struct matching *m, const struct fact_drill *d, uint64_t
 		snprintf(fact, sizeof fact, "its report is gone; it said '%s'",
 		         entry_verdict_word(d->verdict));
 		tell_drill(m, d, LEDGER_DAMAGE, fact);
-	} else if (d->kind == ENTRY_DRILL_STARTED && !ended && now > d->time_s + DRILL_TAKES_S)
+	} else if (d->kind == ENTRY_DRILL_STARTED && !ended && now > d->time_s + DRILL_TAKES_MAX_S)
 		tell_drill(m, d, LEDGER_NOTE, "was started and never ended");
-	else if (d->kind == ENTRY_DRILL_PLANNED && !started && now > d->due_s + DRILL_TAKES_S)
+	else if (d->kind == ENTRY_DRILL_PLANNED && !started && now > d->due_s + DRILL_TAKES_MAX_S)
 		tell_drill(m, d, LEDGER_NOTE, "was planned and never started");
 }
 

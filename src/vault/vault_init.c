@@ -32,7 +32,7 @@ static int found_something(void *arg, const struct backend_object *o, struct err
 {
 	(void)err;
 	/* what `vault test` could not remove again is nobody's */
-	if (strncmp(o->name, NAMES_PROBE, strlen(NAMES_PROBE)) == 0)
+	if (names_starts(o->name, NAMES_PROBE))
 		return 0;
 	snprintf(arg, NAMES_MAX, "%s", o->name);
 	return 1;
