@@ -45,7 +45,7 @@ static int write_buf(const struct making *m, const char *name, const struct buf 
 {
 	char path[PATH_MAX];
 	return io_join(path, m->dir, name, err) == 0 ? io_write_file(path, b->bytes, b->len, 0644, err)
-	                                        : err->code;
+	                                             : err->code;
 }
 
 /* ---- tables and pages ---- */

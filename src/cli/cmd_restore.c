@@ -53,14 +53,15 @@ static size_t tell_damage(const struct stores *list, const struct asking_newest 
 {
 	size_t n = 0;
 	for (size_t i = 0; i < list->n; i++) {
-		struct err key = { 0 };
-		if (list->entries[i].info.damage)
-			err_set(&key, ERR_CORRUPT, "%s", list->entries[i].info.damage);
-		if (key.code != ERR_NONE)
+		const char *damage = list->entries[i].info.damage;
+		struct err key;
+		if (damage) {
+			err_set(&key, ERR_CORRUPT, "%s", damage);
 			output_error(&key);
+		}
 		if (all[i].why.code != ERR_NONE)
 			output_error(&all[i].why);
-		n += key.code != ERR_NONE || all[i].why.code != ERR_NONE;
+		n += damage || all[i].why.code != ERR_NONE;
 	}
 	return n;
 }

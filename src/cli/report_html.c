@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/json.h"
 #include "cli/html.h"
 #include "cli/period_facts.h"
-#include "base/json.h"
 #include "cli/report_page.h"
 #include "cli/text.h"
 #include "holdfast/err.h"

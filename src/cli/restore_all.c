@@ -193,15 +193,11 @@ static int restore_each(struct run *r, struct err *err)
 {
 	size_t n;
 	for (size_t i = 0; i < r->jobs->n; i += n ? n : 1) {
+		const struct restore_job *job = &r->jobs->jobs[i];
 		n = small_from(r, i);
-		if (r->jobs->jobs[i].why.code != ERR_NONE) {
-			*err = r->jobs->jobs[i].why;
-			output_error(err);
-			r->failed++;
-			continue;
-		}
-		int rc = n ? restore_window(r, &r->jobs->jobs[i], n, err)
-		           : restore_one(r, &r->jobs->jobs[i], err);
+		*err = job->why;
+		int rc = job->why.code != ERR_NONE ? (int)job->why.code
+		         : n ? restore_window(r, job, n, err) : restore_one(r, job, err);
 		if (rc == ERR_STOPPED || (n && rc != 0))
 			return rc;
 		if (rc == 0)

@@ -245,7 +245,7 @@ static void tell_missing(struct matching *m, const struct fact_snapshot *f)
 	tell(m, LEDGER_DAMAGE, &err);
 }
 
-static int same_place(const void *a, const void *b)
+static int compare_places(const void *a, const void *b)
 {
 	return memcmp(a, b, sizeof(struct place));
 }
@@ -254,8 +254,8 @@ static bool was_copied(const struct matching *m, const struct fact_snapshot *f)
 {
 	if (!m->how->copy)
 		return true;
-	return m->n_places &&
-	       bsearch(f, m->places, m->n_places, sizeof *m->places, same_place);   /* writer, then store */
+	/* a fact begins with writer and store, too */
+	return m->n_places && bsearch(f, m->places, m->n_places, sizeof *m->places, compare_places);
 }
 
 /* Of a vault that is a copy nobody promised that it has every store. */
@@ -285,7 +285,7 @@ static void match_facts(struct matching *m)
 			continue;
 		}
 		first = first ? first : f;
-		stores += !last || same_place(last, f) != 0;
+		stores += !last || compare_places(last, f) != 0;
 		snapshots++;
 		last = f;
 	}
@@ -296,7 +296,7 @@ static void match_facts(struct matching *m)
 static int match_snapshots(struct matching *m, struct err *err)
 {
 	if (m->n_places)
-		qsort(m->places, m->n_places, sizeof *m->places, same_place);
+		qsort(m->places, m->n_places, sizeof *m->places, compare_places);
 	if (m->n_stored)
 		qsort(m->stored, m->n_stored, sizeof *m->stored, by_place);
 	if (crew_run(crew_size(vault_storage(m->vault)->remote), m->n_stored, look_at_snapshot, m, err) != 0)

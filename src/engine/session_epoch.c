@@ -1,3 +1,4 @@
+/* The epoch of keys that a session stores under. (session.h) */
 #include <inttypes.h>
 #include <string.h>
 
