@@ -309,25 +309,24 @@ static int write_folder(struct ending *e, const char *folder, struct err *err)
 	return evidence_write(folder, &in, err);
 }
 
-/* The report comes last: where it is, all is. */
-static int put_folder(const struct ending *e, const char *folder, struct err *err)
+static int put_file(const struct ending *e, enum evidence_file file, const struct buf *b, struct err *err)
 {
 	char prefix[NAMES_MAX], name[2 * NAMES_MAX];
+	snprintf(name, sizeof name, "%s%s/%s", names_drills(prefix, vault_keyfile(e->v)->id), e->id,
+	         evidence_file_name(file));
+	int rc = storage_put(vault_storage(e->v), name, b->bytes, b->len, BACKEND_NEW, err);
+	return rc == ERR_EXISTS ? 0 : rc;
+}
+
+static int put_folder(const struct ending *e, const char *folder, struct err *err)
+{
 	AUTO(evidence_folder) f = evidence_folder_read(folder, err);
 	if (!f)
 		return err->code;
-	names_drills(prefix, vault_keyfile(e->v)->id);
-	for (int i = 0; i <= EVIDENCE_FILES; i++) {
-		int file = i < EVIDENCE_FILES ? i : FILE_REPORT;
-		if (!f->files[file] || (i == FILE_REPORT && i == file))
-			continue;
-		snprintf(name, sizeof name, "%s%s/%s", prefix, e->id,
-		         evidence_file_name((enum evidence_file)file));
-		int rc = storage_put(vault_storage(e->v), name, f->files[file]->bytes, f->files[file]->len,
-		                     BACKEND_NEW, err);
-		if (rc != 0 && rc != ERR_EXISTS)
-			return rc;
-	}
+	for (int i = 0; i < EVIDENCE_FILES; i++)
+		if (f->files[i] && i != FILE_REPORT &&
+		    put_file(e, (enum evidence_file)i, f->files[i], err) != 0)
+			return err->code;
 	return 0;
 }
 
@@ -338,14 +337,15 @@ static int read_text(const struct ending *e, const char *suffix, struct buf *out
 	return io_read_file(path, out, err);
 }
 
-/* All of it may have been done before: each step finds out. */
+/* All of it may have been done before: each step finds out. The report is there before the ledger tells of
+ * it, or whoever verifies meanwhile would have to take it for removed. */
 static int record_end(struct ending *e, struct err *err)
 {
 	char folder[PATH_MAX], left[PATH_MAX];
 	if (read_text(e, ".report", e->report_text, err) != 0 ||
 	    read_text(e, ".detail", e->detail_text, err) != 0 ||
 	    report_decode(&e->report, e->report_text->bytes, e->report_text->len, err) != 0 ||
-	    tell_end(e, err) != 0)
+	    put_file(e, FILE_REPORT, e->report_text, err) != 0 || tell_end(e, err) != 0)
 		return err->code;
 	snprintf(folder, sizeof folder, "%.4000s/%s", e->dir, e->id);
 	if (access(folder, F_OK) != 0 && write_folder(e, folder, err) != 0)

@@ -1,7 +1,7 @@
 /*
  * What is left of a drill: entries, evidence, and what kills and cuts do to them.
  *
- * wrap: drilling_trial
+ * wrap: drilling_trial stamp_ask
  */
 #include "drill_world.h"
 
@@ -11,6 +11,8 @@
 
 #include "holdfast/evidence.h"
 #include "holdfast/ledger.h"
+
+#include "engine/stamp.h"
 
 /* The writer's handle, unlocked: a machine with a key that can read. */
 static int set_up(void **state)
@@ -99,6 +101,33 @@ static void a_drill_is_in_the_ledger_and_its_evidence_is_sound(void **state)
 		assert_string_equal(e.verdict, "passed");
 		assert_string_equal(e.drill, w->result.id);
 	}
+}
+
+static const struct world *asked_in;   /* whose ledger is verified when the authority is asked */
+
+int __wrap_stamp_ask(const struct stamp_authority *a, const void *bytes, size_t len, struct buf *answer,
+                     struct buf *certificates, struct err *err);
+int __wrap_stamp_ask(const struct stamp_authority *a, const void *bytes, size_t len, struct buf *answer,
+                     struct buf *certificates, struct err *err)
+{
+	char said[700];
+	(void)a, (void)bytes, (void)len, (void)answer, (void)certificates;
+	if (told(asked_in).finished != 1 || damages(asked_in, said) != 0)
+		fail_msg("while its evidence is made: %s", said);
+	asked_in = NULL;
+	return err_set(err, ERR_UNREACHABLE, "no authority is here");
+}
+
+/* A slow authority is asked between the drill's end in the ledger and its evidence in the vault. */
+static void who_verifies_while_evidence_is_made_misses_nothing(void **state)
+{
+	struct world *w = *state;
+	w->options.tsa = "http://127.0.0.1:1/";
+	w->options.tsa_ca = "/dev/null";
+	asked_in = w;
+	assert_int_equal(world_drill_by(w, w->lab.writer), DRILL_PASSED);
+	assert_null(asked_in);
+	assert_int_equal(w->result.unstamped.code, ERR_UNREACHABLE);
 }
 
 static void a_failed_drill_is_recorded_like_any_other(void **state)
@@ -357,6 +386,8 @@ static void a_killed_drill_is_swept_and_stays_visible(void **state)
 		struct told killed = told(w);
 		assert_int_equal(killed.planned, killed.started);
 		assert_true(killed.planned - before.planned <= 1);
+		if (damages(w, said) != 0)
+			fail_msg("killed, after %u of %u: %s", i + 1, points, said);
 		assert_int_equal(world_drill_by(w, w->lab.writer), DRILL_PASSED);
 		assert_int_equal(w->result.unrecorded.code, ERR_NONE);
 		assert_int_equal(world_count(w->sandboxes), 0);
@@ -377,6 +408,7 @@ int main(int argc, char **argv)
 #define WITH_WORLD(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		WITH_WORLD(a_drill_is_in_the_ledger_and_its_evidence_is_sound),
+		WITH_WORLD(who_verifies_while_evidence_is_made_misses_nothing),
 		WITH_WORLD(a_failed_drill_is_recorded_like_any_other),
 		WITH_WORLD(a_second_attempt_for_a_date_is_a_retry),
 		WITH_WORLD(without_a_record_nothing_is_restored),
