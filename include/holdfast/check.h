@@ -10,11 +10,14 @@ struct check_options {
 	bool read_data;                 /* fetch packs and verify their hashes (and, unlocked, frames
 	                                   and sums of the newest snapshot) */
 	unsigned subset_percent;        /* 1..100 of the packs, chosen anew each day; 0 means 100 */
+	bool copy;                      /* it is a copy of another vault, which may be late */
 	const struct progress *progress;
 };
 
 struct check_result {
 	uint64_t snapshots, packs, packs_read, bytes_read, problems;
+	uint64_t late;                  /* snapshots that this machine made and that are not in a copy: it is
+	                                   late, or was set back; elsewhere they are problems */
 	uint64_t unreferenced;          /* packs that no snapshot lists: crash left-overs, no problem */
 	bool decrypted;                 /* the recovery secret was there, so contents were opened too */
 };

@@ -30,8 +30,10 @@ struct ledger_verify_options {
 	const void *against;          /* a checkpoint that was kept elsewhere, or NULL */
 	size_t against_len;
 	const char *cosigner;         /* a witness (NAME+ID+KEY) who must have cosigned it, or NULL */
-	bool copy;                    /* it is known to be a copy of another vault, maybe of some stores only:
-	                                 those of which nothing is there are one note */
+	bool copy;                    /* it is known to be a copy of another vault, maybe of some stores
+	                                 only, and maybe late: that this machine or another log saw more of
+	                                 a log is a note for each, and one tells of stores that are not
+	                                 there and of snapshots newer than those that are */
 	ledger_problem *problem;
 	void *arg;
 	ledger_sound *sound;          /* may be NULL */

@@ -299,7 +299,7 @@ int cli_open(struct cli *cli, struct err *err)
 		                         .brief = cli->command == &cmd_backup ||
 		                                  cli->command == &cmd_run };
 	cli->vault = vault_open(&options, err);
-	if (!cli->vault && err->code == ERR_FORK && cli_is_copy(cli) && cli->command->falls_back)
+	if (!cli->vault && err->code == ERR_FORK && cli_is_copy(cli) && cli->command->reads_late)
 		cli->vault = open_late_copy(&options, err);
 	return cli->vault ? add_mirrors(cli, err) : cannot_open(cli, err);
 }

@@ -55,7 +55,7 @@ static int as_json(const struct check *c, const struct check_result *r, struct e
 {
 	if (!c->cli->options.json)
 		return 0;
-	return output_json(json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "checked",
+	return output_json(json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "checked",
 	                             output_json_text(c->subject), "snapshots",
 	                             (json_int_t)r->snapshots, "packs", (json_int_t)r->packs,
 	                             "packs_read", (json_int_t)r->packs_read, "bytes_read",
@@ -81,6 +81,7 @@ static int check_one(struct check *c, const struct store_entry *store, struct er
 	c->sum.bytes_read += r.bytes_read;
 	c->sum.problems += r.problems;
 	c->sum.unreferenced += r.unreferenced;
+	c->sum.late += r.late;
 	c->sum.decrypted |= r.decrypted;
 	c->closed += store && !r.decrypted;
 	return as_json(c, &r, err);
@@ -106,9 +107,13 @@ static void summarize(const struct check *c, size_t stores)
 {
 	const struct check_result *r = &c->sum;
 	const struct options *o = &c->cli->options;
-	if (o->json || (o->quiet && r->problems == 0))
+	if (o->json || (o->quiet && r->problems == 0 && r->late == 0))
 		return;
 	print_found(c, stores);
+	if (r->late)
+		printf("%" PRIu64 " snapshot%s that this machine made %s not in this copy: it is late, or was "
+		       "set back. 'holdfast copy --to NAME' brings what is missing.\n", r->late,
+		       r->late == 1 ? "" : "s", r->late == 1 ? "is" : "are");
 	if (r->unreferenced && o->verbose)
 		printf("%" PRIu64 " packs are listed by no snapshot: left by interrupted backups\n",
 		       r->unreferenced);
@@ -130,7 +135,7 @@ static int check_all(struct check *c, const struct stores *list, bool vault_too,
 		if (check_one(c, &list->entries[i], err) != 0)
 			return err->code;
 	summarize(c, list->n);
-	return c->sum.problems ? EXIT_DAMAGE : EXIT_DONE;
+	return c->sum.problems ? EXIT_DAMAGE : c->sum.late ? EXIT_DEGRADED : EXIT_DONE;
 }
 
 static int run(struct cli *cli, struct err *err)
@@ -145,6 +150,7 @@ static int run(struct cli *cli, struct err *err)
 	/* from cron without a passphrase, hashes and signatures are still worth checking */
 	if (cli_open(cli, err) != 0)
 		return err->code;
+	c.how.copy = cli_is_copy(cli);
 	vault_abilities(cli->vault, &here);
 	bool ask = c.how.read_data && !o->quiet && here.read == READS_NOTHING;
 	if (cli_unlock_if_given(cli, ask, &unlocked, err) != 0)
@@ -161,8 +167,10 @@ const struct command cmd_check = {
 	.usage = "[STORE|PATTERN...] [--read-data] [--read-data-subset=N%]",
 	.about = "Verify signatures, histories and that every pack is there in its length. --read-data also\n"
 	         "reads the packs and verifies their hashes and, with a passphrase, opens them and\n"
-	         "recomputes the sums of the newest snapshots. Exit status 20: problems were found.\n",
+	         "recomputes the sums of the newest snapshots. Exit status 20: problems were found; 4: the\n"
+	         "vault is a copy, and snapshots that this machine made are not in it yet.\n",
 	.options = options,
 	.reads = true,
+	.reads_late = true,
 	.run = run,
 };

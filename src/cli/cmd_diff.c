@@ -93,5 +93,6 @@ const struct command cmd_diff = {
 	         "  +  added    -  removed    M  content changed    U  only owner, mode or time changed\n",
 	.reads = true,
 	.falls_back = true,
+	.reads_late = true,
 	.run = run,
 };

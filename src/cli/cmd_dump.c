@@ -206,5 +206,6 @@ const struct command cmd_dump = {
 	.options = options,
 	.reads = true,
 	.falls_back = true,
+	.reads_late = true,
 	.run = run,
 };

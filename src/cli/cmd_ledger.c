@@ -423,5 +423,6 @@ const struct command cmd_ledger = {
 	         "ledger was set back, cut or has two histories; 4: something is to be known.\n",
 	.options = options,
 	.reads = true,
+	.reads_late = true,
 	.run = run,
 };

@@ -109,5 +109,6 @@ const struct command cmd_ls = {
 	         "or 2026-11-22T02:15: the newest snapshot not younger than it.\n",
 	.reads = true,
 	.falls_back = true,
+	.reads_late = true,
 	.run = run,
 };

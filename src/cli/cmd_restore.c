@@ -173,5 +173,6 @@ const struct command cmd_restore = {
 	.changes = true,
 	.reads = true,
 	.falls_back = true,
+	.reads_late = true,
 	.run = run,
 };

@@ -84,5 +84,6 @@ const struct command cmd_snapshots = {
 	         "Names of stores that are not in the configuration need the passphrase.\n",
 	.reads = true,
 	.falls_back = true,
+	.reads_late = true,
 	.run = run,
 };

@@ -98,5 +98,6 @@ const struct command cmd_stats = {
 	.about = "For each store: its snapshots by kind, what they stored in all and each on average, and\n"
 	         "what a restore of the newest fetches at most.\n",
 	.reads = true,
+	.reads_late = true,
 	.run = run,
 };

@@ -111,5 +111,6 @@ const struct command cmd_status = {
 	         "pass, or one was killed; 4: a copy is late, or a further vault could not be looked at;\n"
 	         "20: a snapshot or a ledger is damaged, and what it would tell is missing here.\n",
 	.options = options,
+	.reads_late = true,
 	.run = run,
 };

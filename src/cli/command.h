@@ -16,6 +16,7 @@ struct command {
 	bool changes;                        /* has -n/--dry-run */
 	bool reads;                          /* has --as-of */
 	bool falls_back;                     /* what is damaged or gone is read from other vaults */
+	bool reads_late;                     /* a copy may know less of the charter than this machine saw */
 	/* An enum exit_code, or a negative enum err_code with *err, which main.c prints. */
 	int (*run)(struct cli *cli, struct err *err);
 };

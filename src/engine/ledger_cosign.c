@@ -73,6 +73,6 @@ int ledger_cosign(struct vault *v, const struct ledger_verify_options *options, 
 	if (result->damages || result->forks)
 		return 0;
 	if (checkpoint->len == 0)
-		return err_set(err, ERR_ABSENT, "ledger: this key has none");
+		return err_set(err, ERR_ABSENT, "ledger: this key has none here, or less than was seen");
 	return cosign(checkpoint, who, sk, out, err);
 }

@@ -250,24 +250,42 @@ static int compare_places(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct place));
 }
 
+/* The newest that is there of its store; NULL: nothing is. */
+static const struct stored *newest_stored(const struct matching *m, const struct fact_snapshot *f)
+{
+	size_t low = 0, high = m->n_stored;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		/* a fact begins with writer and store, too */
+		if (memcmp(&m->stored[mid], f, 32) <= 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low > 0 && memcmp(&m->stored[low - 1], f, 32) == 0 ? &m->stored[low - 1] : NULL;
+}
+
+/* A copy may be of some stores only, and has of these what was there when they were copied last. */
 static bool was_copied(const struct matching *m, const struct fact_snapshot *f)
 {
 	if (!m->how->copy)
 		return true;
-	/* a fact begins with writer and store, too */
+	const struct stored *newest = newest_stored(m, f);
+	if (newest)
+		return f->seq < newest->seq;
+	/* of whose store packs or keys are there: every snapshot was taken away */
 	return m->n_places && bsearch(f, m->places, m->n_places, sizeof *m->places, compare_places);
 }
 
-/* Of a vault that is a copy nobody promised that it has every store. */
 static void tell_uncopied(struct matching *m, const struct fact_snapshot *first, size_t stores,
                           size_t snapshots)
 {
 	struct err err = { 0 };
 	char name[NAMES_MAX];
-	err_set(&err, ERR_ABSENT, "%zu store%s (%zu snapshot%s) of which ledgers tell %s not in this copy: "
-	        "the first is %s of %s", stores, stores == 1 ? "" : "s", snapshots,
-	        snapshots == 1 ? "" : "s", stores == 1 ? "is" : "are",
-	        names_store(name, first->writer, first->store), machine(m, first->writer));
+	err_set(&err, ERR_ABSENT, "%zu snapshot%s of %zu store%s that ledgers tell of %s not in this copy: "
+	        "the first is %s of %s", snapshots, snapshots == 1 ? "" : "s", stores,
+	        stores == 1 ? "" : "s", snapshots == 1 ? "is" : "are",
+	        names_snapshot(name, first->writer, first->store, first->seq), machine(m, first->writer));
 	err_hint(&err, "a copy of all stores brings what the first vault has: 'holdfast copy --to NAME'");
 	tell(m, LEDGER_NOTE, &err);
 }

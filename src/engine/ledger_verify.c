@@ -21,7 +21,7 @@ struct log {
 	struct note note;
 	struct buf *bytes;           /* the checkpoint as it is */
 	struct ledger_tree *tree;    /* NULL: there is no checkpoint that could be believed */
-	bool absent, fine;
+	bool absent, fine, late;
 };
 
 struct verifying {
@@ -78,6 +78,20 @@ static void tell_fork(struct verifying *y, struct log *l, const char *who, uint6
 		        "have root %s; %s saw root %s", l->key->name, size,
 		        hex_encode(here, ours, 32), who, hex);
 	told(y, LEDGER_FORK, &err);
+}
+
+/* Nobody promised that a copy is made anew at each entry. Once for each log. */
+static void tell_behind(struct verifying *y, struct log *l, const char *who, uint64_t size)
+{
+	struct err err = { 0 };
+	if (l->late)
+		return;
+	l->late = true;
+	l->fine = false;
+	err_set(&err, ERR_ABSENT, "ledger of %s: this copy has %" PRIu64 " entries of it, and %s saw %" PRIu64
+	        ": it is late, or was set back", l->key->name, l->absent ? 0 : l->note.size, who, size);
+	err_hint(&err, "'holdfast copy --to NAME' brings the rest; after a copy there must be none");
+	told(y, LEDGER_NOTE, &err);
 }
 
 /* ---- each log by itself ---- */
@@ -148,26 +162,40 @@ static bool has_grown_since(const struct verifying *y, const struct log *l, uint
 	       merkle_verify_growth(l->note.size, l->note.root, now.size, now.root, &proof);
 }
 
-static int compare(struct verifying *y, struct log *l, const char *who, uint64_t size,
-                   const uint8_t root[32], struct err *err)
+/* What somebody saw of a log: size and root. */
+struct sight { const char *who; uint64_t size; const uint8_t *root; };
+
+/* The log is shorter than what was seen of it, or gone. */
+static void compare_longer(struct verifying *y, struct log *l, const struct sight *s, bool may_be_late)
+{
+	uint8_t none[32] = { 0 };
+	if (!l->absent && has_grown_since(y, l, s->size))
+		return;
+	if (may_be_late)
+		tell_behind(y, l, s->who, s->size);
+	else
+		tell_fork(y, l, s->who, s->size, s->root, none);
+}
+
+static int compare(struct verifying *y, struct log *l, const struct sight *s, bool may_be_late,
+                   struct err *err)
 {
 	uint8_t ours[32] = { 0 };
 	bool unreadable = !l->absent && (!l->tree || l->tree->broken);
-	if (size == 0 || unreadable)
+	if (s->size == 0 || unreadable)
 		return 0;
-	if (l->absent || size > l->note.size) {
-		if (l->absent || !has_grown_since(y, l, size))
-			tell_fork(y, l, who, size, root, ours);
+	if (l->absent || s->size > l->note.size) {
+		compare_longer(y, l, s, may_be_late);
 		return 0;
 	}
-	int rc = ledger_tree_root(l->tree, size, ours, err);
+	int rc = ledger_tree_root(l->tree, s->size, ours, err);
 	if (rc != 0 && !is_about_the_log(err->code))
 		return rc;
 	if (rc != 0) {
 		l->fine = false;
 		told(y, LEDGER_DAMAGE, err);
-	} else if (memcmp(ours, root, 32) != 0)
-		tell_fork(y, l, who, size, root, ours);
+	} else if (memcmp(ours, s->root, 32) != 0)
+		tell_fork(y, l, s->who, s->size, s->root, ours);
 	return 0;
 }
 
@@ -175,8 +203,10 @@ static int compare_with_memory(struct verifying *y, struct log *l, struct err *e
 {
 	struct note seen;
 	int rc = tlog_remembered(y->vault, l->key->id, &seen, err);
-	if (rc == 0)
-		return compare(y, l, "this machine", seen.size, seen.root, err);
+	if (rc == 0) {
+		const struct sight s = { "this machine", seen.size, seen.root };
+		return compare(y, l, &s, y->options->copy, err);
+	}
 	if (rc == ERR_CORRUPT) {
 		err_hint(err, "what this machine saw last is lost; remove the file to go on from now");
 		told(y, LEDGER_NOTE, err);
@@ -199,11 +229,13 @@ static int compare_claim(struct verifying *y, const struct fact_claim *c, struct
 	struct log *l = find_log(y, c->log.key);
 	struct err problem = { 0 };
 	snprintf(who, sizeof who, "%s (its entry %" PRIu64 ")", by ? by->key->name : "?", c->at);
-	if (l)
-		return compare(y, l, who, c->log.size, c->log.root, err);
+	if (l) {
+		const struct sight s = { who, c->log.size, c->log.root };
+		return compare(y, l, &s, y->options->copy, err);
+	}
 	err_set(&problem, ERR_FORK, "%s saw the ledger of key %s, which is not in the charter: was the "
 	        "charter set back?", who, hex_encode(hex, c->log.key, 16));
-	told(y, LEDGER_FORK, &problem);
+	told(y, y->options->copy ? LEDGER_NOTE : LEDGER_FORK, &problem);
 	return 0;
 }
 
@@ -236,7 +268,7 @@ static int compare_charter(struct verifying *y, const struct fact_charter *f)
 	err_set(&problem, ERR_FORK, "%s (its entry %" PRIu64 ") wrote a charter of %" PRIu64 " entries, "
 	        "which is not the beginning of the one in the vault (%" PRIu64 " entries)",
 	        by ? by->key->name : "?", f->at, f->n, c->n);
-	told(y, LEDGER_FORK, &problem);
+	told(y, y->options->copy && f->n > c->n ? LEDGER_NOTE : LEDGER_FORK, &problem);
 	return 0;
 }
 
@@ -279,7 +311,8 @@ static int compare_with_kept(struct verifying *y, struct err *err)
 		err->code = ERR_INVALID;
 		return err_wrap(err, "the checkpoint to compare with");
 	}
-	return compare(y, l, "the checkpoint kept elsewhere", n.size, n.root, err);
+	const struct sight s = { "the checkpoint kept elsewhere", n.size, n.root };
+	return compare(y, l, &s, false, err);
 }
 
 /* ---- all of it ---- */

@@ -256,7 +256,7 @@ two_nights() {
 	hf backup -q
 	run -0 hf copy crm --to second
 	run -4 hf ledger verify --vault second
-	[[ $output == *"1 store (1 snapshot) of which ledgers tell is not in this copy"* ]]
+	[[ $output == *"1 snapshot of 1 store that ledgers tell of is not in this copy"* ]]
 	[[ $output == *"no problems found"* ]]
 	run -0 hf ledger verify
 	# the same store, taken away

@@ -246,3 +246,65 @@ after_backup() {
 	run -20 --separate-stderr with_pass restore crm --to "$T/out2"
 	[[ $stderr == *"its charter is older than"* ]]
 }
+
+@test "a copy that is a night late is told as late by who verifies it; the vault itself was set back" {
+	two_vaults
+	sql "$T/crm.db" "update customers set name = 'third night' where id % 100 = 0"
+	hf backup -q
+	run -4 --separate-stderr hf check --vault second
+	[[ $output == *"no problems found"*"1 snapshot that this machine made is not in this copy"* ]]
+	run -4 --separate-stderr hf check -q --vault second
+	[[ $output == *"1 snapshot that this machine made"* ]]
+	run -4 --separate-stderr hf ledger verify --vault second
+	[[ $output == *"no problems found"* ]]
+	[[ $stderr == *"this copy has 2 entries of it, and this machine saw 3: it is late, or was set back"* ]]
+	# what it saw of the vault is not forgotten for that
+	mv "$V" "$T/away"
+	cp -a "$T/second" "$V"
+	run -20 --separate-stderr hf ledger verify
+	[[ $stderr == *"was set back: it has 2 entries"*"this machine saw 3"* ]]
+	run -20 --separate-stderr hf check
+	[[ $stderr == *"was written by this machine and is not in the vault"* ]]
+	rm -r "$V"
+	mv "$T/away" "$V"
+	hf copy -q --to second
+	run -0 hf check --vault second
+	run -0 hf ledger verify --vault second
+}
+
+@test "a copy that does not know of a machine enrolled since is verified all the same" {
+	two_vaults
+	printf '[vault]\nurl = file://%s\nstate = %s/b/state\nkeys = %s/b/keys\n' "$V" "$T" "$T" >"$T/b.conf"
+	setsid -w "$HOLDFAST" -c "$T/b.conf" key enroll -q --role writer --name b </dev/null | hf key accept -q --yes -
+	run -0 --separate-stderr hf ledger verify --vault second
+	[[ $stderr == *"it is a copy and may be late"* ]]
+	run -0 --separate-stderr hf check --vault second
+	run -0 --separate-stderr hf status --vault second
+	run -0 --separate-stderr hf stats --vault second
+	mv "$V" "$T/away"
+	cp -a "$T/second" "$V"
+	run -20 --separate-stderr hf ledger verify
+	[[ $stderr == *"its charter is older than"* ]]
+}
+
+@test "a store that is copied less often than another is behind in the copy, not damaged" {
+	crm_vault
+	mkdir "$T/papers"
+	echo one >"$T/papers/one"
+	printf '[vault second]\nurl = %s\n[store papers]\ntype = files\npath = %s\n' "$T/second" "$T/papers" >>"$CONF"
+	hf backup -q
+	hf copy -q --to second
+	echo two >"$T/papers/two"
+	sql "$T/crm.db" "update customers set name = 'second night' where id % 100 = 0"
+	hf backup -q
+	hf copy -q crm --to second
+	run -4 --separate-stderr hf ledger verify --vault second
+	[[ $stderr == *"1 snapshot of 1 store that ledgers tell of is not in this copy"* ]]
+	# one that was there is missed
+	papers=$(cd "$T/second" && for d in */*/snapshots; do [ -e "$d/00000002" ] || dirname "$d"; done)
+	cp "$V/$papers/snapshots/00000002" "$T/second/$papers/snapshots/"
+	run -0 hf ledger verify --vault second
+	rm "$T/second/$papers/snapshots/00000001"
+	run -20 --separate-stderr hf ledger verify --vault second
+	[[ $stderr == *"is gone from the vault"* ]]
+}
