@@ -111,8 +111,8 @@ static void summarize(const struct check *c, size_t stores)
 		return;
 	print_found(c, stores);
 	if (r->late)
-		printf("%" PRIu64 " snapshot%s that this machine made %s not in this copy: it is late, or was "
-		       "set back. 'holdfast copy --to NAME' brings what is missing.\n", r->late,
+		printf("%" PRIu64 " snapshot%s that this machine made %s not in this copy: it is late, or "
+		       "was set back. 'holdfast copy --to NAME' brings what is missing.\n", r->late,
 		       r->late == 1 ? "" : "s", r->late == 1 ? "is" : "are");
 	if (r->unreferenced && o->verbose)
 		printf("%" PRIu64 " packs are listed by no snapshot: left by interrupted backups\n",

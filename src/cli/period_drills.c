@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/crew.h"
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/drill_listing.h"
@@ -12,6 +13,7 @@
 #include "cli/output.h"
 #include "holdfast/drill.h"
 #include "holdfast/err.h"
+#include "holdfast/vault.h"
 
 enum { WHY_MAX = 600 };
 
@@ -123,14 +125,55 @@ static int take_findings(json_t *findings, const json_t *report, const json_t *d
 
 /* ---- all of them ---- */
 
+/* Reports over a network are fetched so many at once, and kept until their turn comes. */
+enum { BATCH = 64 };
+
+/* What came of loading one drill's report. */
+struct loaded {
+	struct drill_result result;
+	struct err why;              /* it tells nothing */
+};
+
 struct gathering {
 	struct cli *cli;
+	const struct listed_drill *batch;
+	struct loaded loaded[BATCH];
 	json_t *drills, *findings;      /* findings: by id */
 	json_t *earlier;                /* that ended before the span, and may be fresh in it */
 	int64_t from_s, to_s, sealed;
 };
 
-static int open_result(struct gathering *g, json_t *out, const struct drill_result *r, struct err *err)
+static bool ended_earlier(const struct gathering *g, const struct listed_drill *d)
+{
+	return d->finished_s && d->finished_s < g->from_s;
+}
+
+static bool is_in_span(const struct gathering *g, const struct listed_drill *d)
+{
+	int64_t at = d->finished_s ? d->finished_s : d->started_s ? d->started_s : d->due_s;
+	return at >= g->from_s && at < g->to_s;
+}
+
+/* What its report cannot tell is a fact about the drill, and hides no other. */
+static int load_one(void *arg, uint64_t number, struct err *err)
+{
+	struct gathering *g = arg;
+	struct loaded *l = &g->loaded[number];
+	const struct listed_drill *d = &g->batch[number];
+	const struct drill_known known = { .report = d->report,
+		                           .signers = cli_place_value(g->cli, "allowed-signers") };
+	*l = (struct loaded){ .why.code = ERR_NONE };
+	if (!d->finished_s || (!ended_earlier(g, d) && !is_in_span(g, d)))
+		return 0;
+	int rc = drill_load(g->cli->vault, d->id, &known, &l->result, &l->why);
+	if (rc == 0 || rc == ERR_ABSENT || rc == ERR_CORRUPT)
+		return 0;
+	*err = l->why;
+	return rc;
+}
+
+static int open_result(struct gathering *g, json_t *out, const struct drill_result *r, bool earlier,
+                       struct err *err)
 {
 	char why[WHY_MAX];
 	JSON_AUTO report = json_decode(r->report, strlen(r->report), "report.json", err);
@@ -139,11 +182,13 @@ static int open_result(struct gathering *g, json_t *out, const struct drill_resu
 	if (!report || (r->detail && !detail))
 		return err->code;
 	take_report(out, report);
+	take_detail(out, detail);
+	if (earlier)
+		return 0;
 	if (r->approved_s) {
 		set_text(out, "approved_by", r->approved_by);
 		set_number(out, "approved", r->approved_s);
 	}
-	take_detail(out, detail);
 	g->sealed += !detail;
 	if (r->verdict != DRILL_PASSED) {
 		drill_page_why(r, why, sizeof why);
@@ -152,79 +197,51 @@ static int open_result(struct gathering *g, json_t *out, const struct drill_resu
 	return take_findings(g->findings, report, detail, err);
 }
 
-static int load(const struct gathering *g, const struct listed_drill *d, struct drill_result *r,
-                struct err *err)
-{
-	const struct drill_known known = { .report = d->report,
-		                           .signers = cli_place_value(g->cli, "allowed-signers") };
-	return drill_load(g->cli->vault, d->id, &known, r, err);
-}
-
-/* What its report cannot tell is a fact about the drill, and hides no other. */
-static int add_report(struct gathering *g, json_t *out, const struct listed_drill *d, struct err *err)
-{
-	struct drill_result r;
-	if (!d->finished_s)
-		return 0;
-	int rc = load(g, d, &r, err);
-	if (rc == 0) {
-		rc = open_result(g, out, &r, err);
-		drill_result_clear(&r);
-	}
-	if (rc != ERR_ABSENT && rc != ERR_CORRUPT)
-		return rc;
-	set_text(out, "why", err->msg);
-	json_object_set_new(out, "no_report", json_true());
-	return 0;
-}
-
 static const char *state_of(const struct listed_drill *d)
 {
 	return d->finished_s ? d->verdict : d->lost ? "not-finished" : d->started_s ? "running" : "planned";
 }
 
-static int take_earlier(struct gathering *g, const struct listed_drill *d, const struct drill_result *r,
-                        struct err *err)
+static json_t *as_listed(const struct listed_drill *d)
 {
-	struct err ignored;
-	JSON_AUTO report = json_decode(r->report, strlen(r->report), "report.json", err);
-	JSON_AUTO detail = report && r->detail
-	                   ? json_decode(r->detail, strlen(r->detail), "detail of a drill", &ignored) : NULL;
-	json_t *one = report ? json_pack("{s:o, s:I}", "machine", output_json_text(d->machine), "started",
-	                                 (json_int_t)d->started_s) : NULL;
-	if (!one || json_array_append_new(g->earlier, one) != 0)
-		return report ? err_no_memory(err) : (int)err->code;
-	take_report(one, report);
-	take_detail(one, detail);
-	return 0;
+	return json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:b}", "id", d->id, "machine",
+	                 output_json_text(d->machine), "state", state_of(d), "due", (json_int_t)d->due_s,
+	                 "started", (json_int_t)d->started_s, "finished", (json_int_t)d->finished_s, "retry",
+	                 d->retry);
 }
 
-/* One whose report tells nothing leaves the one before it as the last of its kind. */
-static int add_earlier(struct gathering *g, const struct listed_drill *d, struct err *err)
+/* Of the earlier ones, one whose report tells nothing leaves the one before it as the last of its kind. */
+static int add_one(struct gathering *g, const struct listed_drill *d, struct loaded *l, struct err *err)
 {
-	struct drill_result r;
-	int rc = load(g, d, &r, err);
-	if (rc == 0) {
-		rc = take_earlier(g, d, &r, err);
-		drill_result_clear(&r);
-	}
-	return rc == ERR_ABSENT || rc == ERR_CORRUPT ? 0 : rc;
-}
-
-static int add_one(struct gathering *g, const struct listed_drill *d, struct err *err)
-{
-	int64_t at = d->finished_s ? d->finished_s : d->started_s ? d->started_s : d->due_s;
-	if (at < g->from_s && d->finished_s)
-		return add_earlier(g, d, err);
-	if (at < g->from_s || at >= g->to_s)
+	bool earlier = ended_earlier(g, d);
+	if (!earlier && !is_in_span(g, d))
 		return 0;
-	json_t *one = json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:b}", "id", d->id, "machine",
-	                        output_json_text(d->machine), "state", state_of(d), "due",
-	                        (json_int_t)d->due_s, "started", (json_int_t)d->started_s, "finished",
-	                        (json_int_t)d->finished_s, "retry", d->retry);
-	if (!one || json_array_append_new(g->drills, one) != 0)
+	JSON_AUTO one = as_listed(d);
+	if (!one)
 		return err_no_memory(err);
-	return add_report(g, one, d, err);
+	if (l->result.report && open_result(g, one, &l->result, earlier, &l->why) != 0 &&
+	    l->why.code != ERR_CORRUPT) {
+		*err = l->why;
+		return err->code;
+	}
+	if (l->why.code != ERR_NONE && earlier)
+		return 0;
+	if (l->why.code != ERR_NONE) {
+		set_text(one, "why", l->why.msg);
+		json_object_set_new(one, "no_report", json_true());
+	}
+	return json_array_append(earlier ? g->earlier : g->drills, one) == 0 ? 0 : err_no_memory(err);
+}
+
+static int add_batch(struct gathering *g, const struct listed_drill *first, size_t n, struct err *err)
+{
+	g->batch = first;
+	int rc = crew_run(vault_at_once(g->cli->vault), n, load_one, g, err);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = add_one(g, &first[i], &g->loaded[i], err);
+	for (size_t i = 0; i < n; i++)
+		drill_result_clear(&g->loaded[i].result);
+	return rc;
 }
 
 /* ---- turns that were missed ---- */
@@ -313,8 +330,8 @@ int period_add_drills(json_t *doc, struct cli *cli, struct err *err)
 	AUTO(drill_listing) l = drill_listing_new(cli, 0, err);
 	if (!l)
 		return err->code;
-	for (size_t i = 0; i < l->n; i++)
-		if (add_one(&g, &l->all[i], err) != 0)
+	for (size_t i = 0; i < l->n; i += BATCH)
+		if (add_batch(&g, &l->all[i], l->n - i < BATCH ? l->n - i : BATCH, err) != 0)
 			return err->code;
 	set_number(doc, "sealed", g.sealed);
 	return add_missed(&g, json_int(doc, "made"), missed, err) == 0 ? list_findings(list, by_id, err)
