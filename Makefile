@@ -105,9 +105,9 @@ asan-build:
 	@$(MAKE) --no-print-directory $(ASAN) all unit-tests
 asan: asan-build         ## unit tests under AddressSanitizer and UBSan
 	@scripts/run-tests unit:$(BUILD)/asan
-tsan:                    ## unit tests under ThreadSanitizer
+tsan:                    ## unit tests under ThreadSanitizer, long loops shortened
 	@$(MAKE) --no-print-directory $(TSAN) unit-tests
-	@scripts/run-tests unit:$(BUILD)/tsan
+	@scripts/run-tests short unit:$(BUILD)/tsan
 torture:                 ## fail the Nth allocation, the Nth call: test_torture_*, with leak checks
 	@$(MAKE) --no-print-directory $(ASAN) torture-tests
 	@scripts/run-tests unit:$(BUILD)/asan:test_torture

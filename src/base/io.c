@@ -13,6 +13,8 @@
 #include "base/buf.h"
 #include "holdfast/err.h"
 
+enum { READ_AT_ONCE = 65536 };
+
 int io_read(int fd, void *out, size_t len, size_t *got, struct err *err)
 {
 	size_t done = 0;
@@ -73,27 +75,42 @@ int io_pwrite(int fd, const void *data, size_t len, uint64_t offset, struct err 
 	return 0;
 }
 
+/* Is there a byte more? */
+static int must_end(int fd, const struct buf *out, struct err *err)
+{
+	uint8_t more;
+	size_t got;
+	if (io_read(fd, &more, 1, &got, err) != 0)
+		return err->code;
+	return got == 0 ? 0 : err_set(err, ERR_LIMIT, "more than %zu bytes", out->max);
+}
+
 int io_read_all(int fd, struct buf *out, struct err *err)
 {
-	for (;;) {
-		/* ask for one byte more than allowed, so that an over-long file is seen as such */
-		size_t room = out->max - out->len;
-		uint8_t block[65536];
-		size_t want = room < sizeof block ? room + 1 : sizeof block, got;
-		if (io_read(fd, block, want, &got, err) != 0)
+	while (out->len < out->max) {
+		size_t room = out->max - out->len, got;
+		size_t want = room < READ_AT_ONCE ? room : READ_AT_ONCE;
+		uint8_t *to = buf_reserve(out, want, err);
+		if (!to || io_read(fd, to, want, &got, err) != 0)
 			return err->code;
-		int rc = buf_append(out, block, got, err);
-		explicit_bzero(block, got);
-		if (rc != 0 || got < want)
-			return rc;
+		out->len += got;
+		if (got < want)
+			return 0;
 	}
+	return must_end(fd, out, err);
 }
 
 int io_read_file(const char *path, struct buf *out, struct err *err)
 {
+	struct stat st;
 	IO_AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, "%s", path);
+	/* room for all of it at once, and for what shows its end */
+	bool is_known = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	                (uint64_t)st.st_size + READ_AT_ONCE <= out->max - out->len;
+	if (is_known && !buf_reserve(out, (size_t)st.st_size + READ_AT_ONCE, err))
+		return err->code;
 	return io_read_all(fd, out, err) == 0 ? 0 : err_wrap(err, "%s", path);
 }
 
