@@ -166,8 +166,8 @@ static void a_dump_that_does_not_load_fails(void **state)
 static void a_server_that_does_not_start_is_not_verified(void **state)
 {
 	struct world *w = *state;
-#ifdef __SANITIZE_ADDRESS__
-	print_message("AddressSanitizer itself needs more addresses than the limit\n");
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+	print_message("the sanitizer itself needs more addresses than the limit\n");
 	skip();
 #endif
 	need("HOLDFAST_TEST_PG");
