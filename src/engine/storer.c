@@ -5,42 +5,22 @@
 
 #include "crypto/hash.h"
 #include "engine/framer.h"
-#include "engine/packuse.h"
+#include "engine/placing.h"
 #include "format/chunker.h"
 #include "format/pack.h"
 #include "holdfast/err.h"
-#include "vault/chunkindex.h"
 
 enum {
 	JOB_BYTES = 1 << 20,
 	JOB_CUTS = 4096,
 	WORKERS_MAX = 16,
-	BUCKETS = 4096,
 	WAITING_MAX = 1 << 15,           /* copies of one small file never fill a frame */
-	ID_BYTES = CHUNKINDEX_ID_BYTES,
-};
-
-/* A chunk of which the place is not known yet, and who waits for it. */
-struct waiter {
-	struct waiter *next;
-	struct storer_file *file;
-	uint32_t slot;
-};
-
-struct pending {
-	struct pending *next;            /* in its bucket */
-	struct pending *in_frame;        /* next of the same gathered frame */
-	struct waiter *waiters;
-	uint8_t id[ID_BYTES];
-	uint32_t offset, length;
 };
 
 struct cut {
-	struct storer_file *file;
-	uint32_t slot, at, length;
-	bool zero;
-	uint8_t id[ID_BYTES];
-	struct pending *pending;         /* to be stored by whoever has the job */
+	struct placing_chunk chunk;
+	uint32_t at;
+	struct placing_pending *to_store;   /* by whoever has the job */
 };
 
 struct job {
@@ -54,9 +34,9 @@ struct job {
 struct worker {
 	struct storer *storer;
 	struct framer *framer;
-	uint8_t *gathered;               /* PACK_FRAME_PLAIN_MAX */
+	uint8_t *frame;                  /* PACK_FRAME_PLAIN_MAX */
 	size_t len;
-	struct pending *first, **end;    /* chunks in gathered */
+	struct placing_pending *first, **end;   /* chunks in it */
 	pthread_t thread;
 };
 
@@ -74,10 +54,7 @@ struct storer {
 	struct worker workers[1 + WORKERS_MAX];   /* the caller, then the threads */
 	unsigned n_threads;
 	bool started;
-	/* under the lock of the options */
-	struct pending *pending[BUCKETS];
-	size_t waiting;
-	uint64_t changed, evacuated;
+	struct placing *placing;         /* under the lock of the options */
 };
 
 /* ---- failing ---- */
@@ -102,119 +79,6 @@ static int failure(struct storer *s, struct err *err)
 	return is ? err->code : 0;
 }
 
-/* ---- placing: with the lock held ---- */
-
-static uint32_t bucket_of(const uint8_t id[ID_BYTES])
-{
-	uint32_t n;
-	memcpy(&n, id, sizeof n);
-	return n % BUCKETS;
-}
-
-static struct pending *find_pending(const struct storer *s, const uint8_t id[ID_BYTES])
-{
-	struct pending *p = s->pending[bucket_of(id)];
-	while (p && memcmp(p->id, id, ID_BYTES) != 0)
-		p = p->next;
-	return p;
-}
-
-static int file_placed(struct storer *s, struct storer_file *f, struct err *err)
-{
-	return f->closed && f->placed == f->n ? s->o.placed(s->o.arg, f, err) : 0;
-}
-
-static int fill(struct storer *s, struct storer_file *f, uint32_t slot, const struct extent *e,
-                struct err *err)
-{
-	f->extents[slot] = *e;
-	f->placed++;
-	return file_placed(s, f, err);
-}
-
-static int await(struct storer *s, struct pending *p, const struct cut *c, struct err *err)
-{
-	struct waiter *w = malloc(sizeof *w);
-	if (!w)
-		return err_no_memory(err);
-	*w = (struct waiter){ p->waiters, c->file, c->slot };
-	p->waiters = w;
-	s->waiting++;
-	return 0;
-}
-
-static int add_pending(struct storer *s, struct cut *c, struct err *err)
-{
-	struct pending *p = calloc(1, sizeof *p), **bucket = &s->pending[bucket_of(c->id)];
-	if (!p)
-		return err_no_memory(err);
-	memcpy(p->id, c->id, ID_BYTES);
-	p->length = c->length;
-	p->next = *bucket;
-	*bucket = p;
-	c->pending = p;
-	return await(s, p, c, err);
-}
-
-static void drop_pending(struct storer *s, struct pending *p)
-{
-	struct pending **at = &s->pending[bucket_of(p->id)];
-	while (*at != p)
-		at = &(*at)->next;
-	*at = p->next;
-	while (p->waiters) {
-		struct waiter *w = p->waiters;
-		p->waiters = w->next;
-		s->waiting--;
-		free(w);
-	}
-	free(p);
-}
-
-/* 1: stored, and to stay there; 0: to be stored by this run. */
-static int find_stored(struct storer *s, const struct cut *c, struct extent *e, struct err *err)
-{
-	int rc = chunkindex_chunk(s->o.index, c->id, e, err);
-	if (rc < 0)
-		return rc;
-	const struct packuse_pack *p = rc ? packuse_find(s->o.packs, e->serial) : NULL;
-	bool known = p && e->length == c->length;
-	if (known && !p->evacuate)
-		return 1;
-	*(known ? &s->evacuated : &s->changed) += c->length;
-	return 0;
-}
-
-static int look_up(struct storer *s, struct cut *c, struct err *err)
-{
-	struct extent e = { .length = c->length };
-	if (c->zero)
-		return fill(s, c->file, c->slot, &e, err);
-	struct pending *p = find_pending(s, c->id);
-	if (p)
-		return await(s, p, c, err);
-	int rc = find_stored(s, c, &e, err);
-	if (rc != 0)
-		return rc < 0 ? rc : fill(s, c->file, c->slot, &e, err);
-	return add_pending(s, c, err);
-}
-
-static int place(struct storer *s, struct pending *p, const struct framer_place *at,
-                 struct err *err)
-{
-	struct packuse_pack *pack = packuse_add(s->o.packs, at->serial, err);
-	if (!pack)
-		return err->code;
-	struct extent e = { at->serial, at->frame, p->offset, p->length, pack->chunks++ };
-	if (chunkindex_put_chunk(s->o.index, p->id, &e, err) != 0)
-		return err->code;
-	int rc = 0;
-	for (struct waiter *w = p->waiters; w && rc == 0; w = w->next)
-		rc = fill(s, w->file, w->slot, &e, err);
-	drop_pending(s, p);
-	return rc;
-}
-
 /* ---- one job ---- */
 
 static bool is_zero(const uint8_t *p, size_t len)
@@ -226,11 +90,11 @@ static void name_chunks(const struct storer *s, struct job *j)
 {
 	for (uint32_t i = 0; i < j->n; i++) {
 		struct cut *c = &j->cuts[i];
-		c->pending = NULL;
-		c->zero = is_zero(j->bytes + c->at, c->length);
-		if (!c->zero)
-			hash_labelled(c->id, ID_BYTES, "hf1.chunk", s->o.key, CHUNKER_KEY_BYTES,
-			              j->bytes + c->at, c->length);
+		struct placing_chunk *chunk = &c->chunk;
+		chunk->zero = is_zero(j->bytes + c->at, chunk->length);
+		if (!chunk->zero)
+			hash_labelled(chunk->id, sizeof chunk->id, "hf1.chunk", s->o.key,
+			              CHUNKER_KEY_BYTES, j->bytes + c->at, chunk->length);
 	}
 }
 
@@ -239,7 +103,7 @@ static int look_up_all(struct storer *s, struct job *j, struct err *err)
 	int rc = 0;
 	pthread_mutex_lock(s->o.lock);
 	for (uint32_t i = 0; i < j->n && rc == 0; i++)
-		rc = look_up(s, &j->cuts[i], err);
+		rc = placing_look_up(s->placing, &j->cuts[i].chunk, &j->cuts[i].to_store, err);
 	pthread_mutex_unlock(s->o.lock);
 	return rc;
 }
@@ -250,15 +114,15 @@ static int put_frame(struct worker *w, struct err *err)
 		return 0;
 	struct storer *s = w->storer;
 	struct framer_place at = { .serial = s->o.first_serial };
-	if (w->framer && framer_put(w->framer, w->gathered, w->len, NULL, 0, NULL, w->len, &at,
+	if (w->framer && framer_put(w->framer, w->frame, w->len, NULL, 0, NULL, w->len, &at,
 	                            err) != 0)
 		return err->code;
 	int rc = 0;
 	pthread_mutex_lock(s->o.lock);
 	while (w->first && rc == 0) {
-		struct pending *p = w->first;
-		w->first = p->in_frame;
-		rc = place(s, p, &at, err);
+		struct placing_pending *chunk = w->first;
+		w->first = chunk->in_frame;
+		rc = placing_done(s->placing, chunk, &at, err);
 	}
 	pthread_mutex_unlock(s->o.lock);
 	w->len = 0;
@@ -268,13 +132,14 @@ static int put_frame(struct worker *w, struct err *err)
 
 static int gather(struct worker *w, const struct job *j, const struct cut *c, struct err *err)
 {
-	if (w->len + c->length > PACK_FRAME_PLAIN_MAX && put_frame(w, err) != 0)
+	uint32_t len = c->chunk.length;
+	if (w->len + len > PACK_FRAME_PLAIN_MAX && put_frame(w, err) != 0)
 		return err->code;
-	memcpy(w->gathered + w->len, j->bytes + c->at, c->length);
-	c->pending->offset = (uint32_t)w->len;
-	w->len += c->length;
-	*w->end = c->pending;
-	w->end = &c->pending->in_frame;
+	memcpy(w->frame + w->len, j->bytes + c->at, len);
+	c->to_store->offset = (uint32_t)w->len;
+	w->len += len;
+	*w->end = c->to_store;
+	w->end = &c->to_store->in_frame;
 	return 0;
 }
 
@@ -283,7 +148,7 @@ static int work_job(struct worker *w, struct job *j, struct err *err)
 	name_chunks(w->storer, j);
 	int rc = look_up_all(w->storer, j, err);
 	for (uint32_t i = 0; i < j->n && rc == 0; i++)
-		if (j->cuts[i].pending)
+		if (j->cuts[i].to_store)
 			rc = gather(w, j, &j->cuts[i], err);
 	return rc;
 }
@@ -292,15 +157,15 @@ static int work_job(struct worker *w, struct job *j, struct err *err)
 
 static int worker_begin(struct storer *s, struct worker *w, struct err *err)
 {
-	if (w->gathered)
+	if (w->frame)
 		return 0;
 	w->storer = s;
 	w->end = &w->first;
 	if (s->o.packer && !w->framer &&
 	    !(w->framer = framer_new(s->o.packer, s->o.level, s->o.check_every, err)))
 		return err->code;
-	w->gathered = malloc(PACK_FRAME_PLAIN_MAX);
-	return w->gathered ? 0 : err_no_memory(err);
+	w->frame = malloc(PACK_FRAME_PLAIN_MAX);
+	return w->frame ? 0 : err_no_memory(err);
 }
 
 static void give_back(struct storer *s, struct job *j)
@@ -420,8 +285,8 @@ static int reserve_slots(struct storer *s, const struct job *j, struct err *err)
 	int rc = 0;
 	pthread_mutex_lock(s->o.lock);
 	for (uint32_t i = 0; i < j->n && rc == 0; i++) {
-		struct storer_file *f = j->cuts[i].file;
-		if (j->cuts[i].slot < f->cap)
+		struct placing_file *f = j->cuts[i].chunk.file;
+		if (j->cuts[i].chunk.slot < f->cap)
 			continue;
 		uint32_t cap = f->cap ? f->cap + f->cap / 2 + 1 : 1;
 		struct extent *grown = realloc(f->extents, cap * sizeof *grown);
@@ -495,7 +360,9 @@ struct storer *storer_new(const struct storer_options *options, struct err *err)
 	pthread_cond_init(&s->work, NULL);
 	pthread_cond_init(&s->idle, NULL);
 	s->chunker = chunker_new(options->key, err);
-	if (s->chunker)
+	s->placing = s->chunker
+	           ? placing_new(options->index, options->packs, options->placed, options->arg, err) : NULL;
+	if (s->placing)
 		return s;
 	storer_free(s);
 	return NULL;
@@ -518,14 +385,12 @@ void storer_free(struct storer *s)
 	job_free(s->current);
 	free_jobs(s->free);
 	free_jobs(s->queue);
-	for (size_t i = 0; i < BUCKETS; i++)
-		while (s->pending[i])
-			drop_pending(s, s->pending[i]);
+	placing_free(s->placing);
 	for (size_t i = 0; i <= WORKERS_MAX; i++) {
 		framer_free(s->workers[i].framer);
-		if (s->workers[i].gathered)
-			explicit_bzero(s->workers[i].gathered, PACK_FRAME_PLAIN_MAX);
-		free(s->workers[i].gathered);
+		if (s->workers[i].frame)
+			explicit_bzero(s->workers[i].frame, PACK_FRAME_PLAIN_MAX);
+		free(s->workers[i].frame);
 	}
 	chunker_free(s->chunker);
 	pthread_mutex_destroy(&s->queue_lock);
@@ -555,7 +420,7 @@ static int settle(struct storer *s, struct err *err)
 static bool too_many_wait(struct storer *s)
 {
 	pthread_mutex_lock(s->o.lock);
-	bool many = s->waiting > WAITING_MAX;
+	bool many = placing_waiting(s->placing) > WAITING_MAX;
 	pthread_mutex_unlock(s->o.lock);
 	return many;
 }
@@ -577,14 +442,16 @@ uint8_t *storer_room(struct storer *s, struct err *err)
 	return s->current->bytes + s->current->fill;
 }
 
-static void add_cut(struct job *j, struct storer_file *f, size_t end)
+static void add_cut(struct job *j, struct placing_file *f, size_t end)
 {
-	j->cuts[j->n++] = (struct cut){ .file = f, .slot = f->n++, .at = (uint32_t)j->begun,
-	                                .length = (uint32_t)(end - j->begun) };
+	j->cuts[j->n++] = (struct cut){
+		.chunk = { .file = f, .slot = f->n++, .length = (uint32_t)(end - j->begun) },
+		.at = (uint32_t)j->begun,
+	};
 	j->begun = end;
 }
 
-void storer_feed(struct storer *s, struct storer_file *f, size_t len)
+void storer_feed(struct storer *s, struct placing_file *f, size_t len)
 {
 	struct job *j = s->current;
 	size_t end = j->fill + len;
@@ -596,7 +463,7 @@ void storer_feed(struct storer *s, struct storer_file *f, size_t len)
 	}
 }
 
-int storer_close(struct storer *s, struct storer_file *f, struct err *err)
+int storer_close(struct storer *s, struct placing_file *f, struct err *err)
 {
 	struct job *j = s->current;
 	if (j && j->begun < j->fill)
@@ -604,7 +471,7 @@ int storer_close(struct storer *s, struct storer_file *f, struct err *err)
 	chunker_reset(s->chunker);
 	pthread_mutex_lock(s->o.lock);
 	f->closed = true;
-	int rc = file_placed(s, f, err);
+	int rc = placing_closed(s->placing, f, err);
 	pthread_mutex_unlock(s->o.lock);
 	return rc;
 }
@@ -621,6 +488,5 @@ int storer_flush(struct storer *s, struct err *err)
 
 void storer_counts(const struct storer *s, uint64_t *changed, uint64_t *evacuated)
 {
-	*changed = s->changed;
-	*evacuated = s->evacuated;
+	placing_counts(s->placing, changed, evacuated);
 }

@@ -15,11 +15,10 @@
 #define STORER_H
 
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/scope.h"
-#include "vault/extents.h"
+#include "engine/placing.h"
 
 struct chunkindex;
 struct err;
@@ -27,18 +26,6 @@ struct packer;
 struct packuse;
 
 enum { STORER_READ_BYTES = 256 << 10 };
-
-/* A file in work; the first member of the caller's struct. All zero at the beginning. */
-struct storer_file {
-	struct extent *extents;          /* n once all is placed; the caller's to free() */
-	uint32_t n, cap;                 /* chunks cut; room in extents */
-	uint32_t placed;
-	bool closed;                     /* no more chunks come */
-};
-
-/* Every chunk of a closed file has its place. Called with the lock held, in any order, by any
- * thread; the file may be freed. */
-typedef int storer_placed(void *arg, struct storer_file *file, struct err *err);
 
 struct storer_options {
 	struct chunkindex *index;
@@ -50,7 +37,7 @@ struct storer_options {
 	unsigned workers;
 	int level;
 	unsigned check_every;
-	storer_placed *placed;
+	placing_file_placed *placed;
 	void *arg;
 };
 
@@ -66,9 +53,9 @@ AUTO_FREE(storer);
 /* Where the next STORER_READ_BYTES of the current file may be put. NULL with an error. */
 uint8_t *storer_room(struct storer *s, struct err *err);
 /* len bytes were put there. */
-void storer_feed(struct storer *s, struct storer_file *file, size_t len);
+void storer_feed(struct storer *s, struct placing_file *file, size_t len);
 /* The file's last byte was fed. The file may be placed, and freed, in this call. */
-int storer_close(struct storer *s, struct storer_file *file, struct err *err);
+int storer_close(struct storer *s, struct placing_file *file, struct err *err);
 /* Everything fed is to be placed before this returns. */
 int storer_flush(struct storer *s, struct err *err);
 

@@ -134,7 +134,7 @@ static int load_packs(struct stream *t, struct err *err)
 	return 0;
 }
 
-static storer_placed entry_placed;
+static placing_file_placed entry_placed;
 
 static int make_storer(struct stream *t, struct err *err)
 {
@@ -274,7 +274,7 @@ static int put_row(struct stream *t, struct chunkindex_file *row, const struct e
 	return chunkindex_put_file(t->index, row, err);
 }
 
-static int entry_placed(void *arg, struct storer_file *file, struct err *err)
+static int entry_placed(void *arg, struct placing_file *file, struct err *err)
 {
 	struct stream *t = arg;
 	struct entry *e = (struct entry *)file;

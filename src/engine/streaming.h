@@ -22,7 +22,7 @@ struct buf;
 
 /* A file between being read and having all its chunks placed. */
 struct entry {
-	struct storer_file file;         /* first */
+	struct placing_file file;         /* first */
 	struct entry *next, **link;      /* among those in work */
 	struct chunkindex_file row;      /* its texts are in `text` */
 	char text[];

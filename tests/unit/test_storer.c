@@ -23,7 +23,7 @@ struct lab {
 	struct packuse *packs;
 	struct storer *storer;
 	pthread_mutex_t lock;
-	struct storer_file files[FILES_MAX];
+	struct placing_file files[FILES_MAX];
 	unsigned n, placed;
 	int refuse;                      /* error for the callback to return */
 	struct err err;
@@ -31,7 +31,7 @@ struct lab {
 
 static const uint8_t key[32] = { 3 };
 
-static int placed(void *arg, struct storer_file *file, struct err *err)
+static int placed(void *arg, struct placing_file *file, struct err *err)
 {
 	struct lab *l = arg;
 	(void)file;
@@ -65,9 +65,9 @@ static void end(struct lab *l)
 	pthread_mutex_destroy(&l->lock);
 }
 
-static struct storer_file *put(struct lab *l, const uint8_t *bytes, size_t len)
+static struct placing_file *put(struct lab *l, const uint8_t *bytes, size_t len)
 {
-	struct storer_file *f = &l->files[l->n++];
+	struct placing_file *f = &l->files[l->n++];
 	for (size_t n; len > 0; bytes += n, len -= n) {
 		uint8_t *to = storer_room(l->storer, &l->err);
 		if (!to)
@@ -92,7 +92,7 @@ static uint8_t *noise(size_t len, uint64_t x)
 	return bytes;
 }
 
-static uint64_t covered(const struct storer_file *f)
+static uint64_t covered(const struct placing_file *f)
 {
 	uint64_t sum = 0;
 	for (uint32_t i = 0; i < f->n; i++)
@@ -227,7 +227,7 @@ static void zeros(unsigned workers)
 	begin(&l, workers);
 	uint8_t *bytes = calloc(1, 4 * MIB);
 	assert_non_null(bytes);
-	const struct storer_file *f = put(&l, bytes, 4 * MIB);
+	const struct placing_file *f = put(&l, bytes, 4 * MIB);
 	assert_non_null(f);
 	assert_int_equal(storer_flush(l.storer, &l.err), 0);
 	assert_int_equal(covered(f), 4 * MIB);
@@ -250,7 +250,7 @@ static void refuse(unsigned workers)
 	begin(&l, workers);
 	uint8_t *bytes = noise(8 * MIB, 9);
 	l.refuse = ERR_IO;
-	struct storer_file *f = &l.files[0];
+	struct placing_file *f = &l.files[0];
 	for (int i = 0; f && i < 10; i++)
 		f = put(&l, bytes + i, 8 * MIB - 10);
 	assert_int_equal(storer_flush(l.storer, &l.err), ERR_IO);
