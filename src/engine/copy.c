@@ -184,20 +184,10 @@ int copy_stores(struct copy *copy, const struct store_info *const *stores, size_
 
 /* ---- open ---- */
 
-/* What `vault test` left is nobody's. */
-static int found_something(void *arg, const struct backend_object *o, struct err *err)
-{
-	(void)err;
-	if (names_starts(o->name, NAMES_PROBE))
-		return 0;
-	snprintf(arg, NAMES_MAX, "%s", o->name);
-	return 1;
-}
-
 static int must_be_empty(struct copying_common *c, struct err *err)
 {
 	char name[NAMES_MAX];
-	int rc = storage_list(c->to, "", found_something, name, err);
+	int rc = vault_find_anything(c->to, name, err);
 	if (rc <= 0)
 		return rc;
 	err_set(err, ERR_EXISTS, "%s: holds no vault, but is not empty (%s)", c->url, name);

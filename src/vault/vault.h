@@ -4,6 +4,7 @@
 
 #include "base/scope.h"
 #include "format/charter.h"
+#include "format/names.h"
 #include "format/storekey.h"
 #include "holdfast/backend.h"
 #include "holdfast/vault.h"
@@ -116,5 +117,9 @@ struct vault_key_place {
 /* All of them below keys/, sorted by writer, store, recipient, and epoch with the newest first. *list is
  * the caller's to free(). */
 int vault_list_keys(const struct vault *v, struct vault_key_place **list, size_t *n, struct err *err);
+
+/* Is anything in a place for a vault? 1 with the name of something, 0, or what listing gives. What
+ * `vault test` could not remove again is nobody's. */
+int vault_find_anything(struct backend *place, char name[NAMES_MAX], struct err *err);
 
 #endif

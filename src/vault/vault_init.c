@@ -31,11 +31,15 @@ struct making {
 static int found_something(void *arg, const struct backend_object *o, struct err *err)
 {
 	(void)err;
-	/* what `vault test` could not remove again is nobody's */
 	if (names_starts(o->name, NAMES_PROBE))
 		return 0;
 	snprintf(arg, NAMES_MAX, "%s", o->name);
 	return 1;
+}
+
+int vault_find_anything(struct backend *place, char name[NAMES_MAX], struct err *err)
+{
+	return storage_list(place, "", found_something, name, err);
 }
 
 static int must_be_empty(struct making *m, struct err *err)
@@ -49,11 +53,9 @@ static int must_be_empty(struct making *m, struct err *err)
 	}
 	if (err->code != ERR_ABSENT)
 		return err->code;
-	int rc = storage_list(m->storage, "", found_something, name, err);
-	if (rc < 0)
+	int rc = vault_find_anything(m->storage, name, err);
+	if (rc <= 0)
 		return rc;
-	if (rc == 0)
-		return 0;
 	err_set(err, ERR_EXISTS, "%s: is not empty (%s)", m->options->url, name);
 	return err_hint(err, "give an empty or new place; left-overs of an interrupted init can be "
 	                "deleted by hand");
