@@ -108,13 +108,19 @@ asked() {
 	. "$T/proxy/svc.env"
 	echo 'latency=50' >"$PROXY_FAULT"
 	sed -i "s|^endpoint = .*|endpoint = http://127.0.0.1:$PROXY_PORT|" "$CONF"
+	# every thread has connections of its own: one after the other would need one
+	connections() { sleep 0.2 && wc -l <"$PROXY_STATS"; }
 	for command in 'snapshots' 'stats' 'snapshots --json' 'restore --json'; do
+		before=$(connections)
 		run -0 --separate-stderr hf $command
 		far=$output
+		[ $(($(connections) - before)) -ge 8 ]
 		run -0 --separate-stderr near $command
 		diff <(echo "$far") <(echo "$output")
 	done
+	before=$(connections)
 	run -0 --separate-stderr hf status
+	[ $(($(connections) - before)) -ge 8 ]
 	before=$(requests PUT /log/checkpoint)
 	run -0 --separate-stderr with_pass restore 'tenants/*' --to "$T/out"
 	# told in the order of the names, each with its entry, in a few appends
