@@ -209,6 +209,37 @@ static int try_walls(struct sandbox *s, struct err *err)
 	return output ? sandbox_run(s, &nothing, output, err) : err->code;
 }
 
+/* Both folders around the box are only for sandboxes. */
+static int let_pass(const struct sandbox *s, struct err *err)
+{
+	char parent[PATH_MAX];
+	snprintf(parent, sizeof parent, "%.*s", (int)(strrchr(s->top, '/') - s->top), s->top);
+	return chmod(parent, 0711) == 0 && chmod(s->top, 0711) == 0
+	       ? 0 : err_sys(err, "sandbox %.300s", s->top);
+}
+
+/* Without namespaces programs see the box where it is, and must get there as the user they run as. */
+static int open_way(struct sandbox *s, struct err *err)
+{
+	struct err ignored;
+	const struct sandbox_program look = {
+		.argv = (const char *const[]){ "/bin/sh", "-c", "test -w \"$0\"", s->box, NULL },
+		.timeout_ms = TRIAL_MS,
+	};
+	AUTO(buf) output = buf_new(1024, err);
+	if (!output)
+		return err->code;
+	if (!s->confine.switches_user)
+		return 0;
+	if (let_pass(s, err) != 0)
+		return err->code;
+	if (sandbox_run(s, &look, output, &ignored) == 0)
+		return 0;
+	err_set(err, ERR_DENIED, "sandbox %.300s: user %u, as whom its programs run, cannot get there, and "
+	        "the kernel refuses namespaces here", s->box, s->confine.uid);
+	return err_hint(err, "set 'folder' in [drill] to one that lies in folders of mode 711 or more");
+}
+
 /* What holds a program is what held one: each way is tried, the strongest first. */
 static int raise_walls(struct sandbox *s, struct err *err)
 {
@@ -220,7 +251,7 @@ static int raise_walls(struct sandbox *s, struct err *err)
 	if (s->confine.maps_user && try_walls(s, &ignored) == 0)
 		return 0;
 	s->confine.namespaces = s->confine.maps_user = false;
-	return try_walls(s, err) == 0 ? 0 : err_wrap(err, "sandbox");
+	return try_walls(s, err) == 0 ? open_way(s, err) : err_wrap(err, "sandbox");
 }
 
 /* ---- life ---- */

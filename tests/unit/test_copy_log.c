@@ -259,7 +259,7 @@ static void stores_that_a_copy_never_got_are_one_note(void **state)
 	if (r.found.damages || r.found.forks)
 		fail_msg("%s", r.text);
 	assert_int_equal(r.found.notes, 1);
-	assert_non_null(strstr(r.text, "2 stores (3 snapshots) of which ledgers tell are not in this copy"));
+	assert_non_null(strstr(r.text, "3 snapshots of 2 stores that ledgers tell of are not in this copy"));
 	/* of a vault that is none, each snapshot is missed */
 	assert_int_equal(verify_target(false).found.damages, 3);
 }

@@ -352,6 +352,49 @@ static int outlive_without_walls(struct place *p, const char *end, unsigned time
 	return sandbox_ended(p->box) && sandbox_remove(p->box, &err) == 0 ? 0 : __LINE__;
 }
 
+/* As above; the box is at `mode` of the folder around all. */
+static int look_without_walls(struct place *p, mode_t mode)
+{
+	struct sandbox_options o = plain(p);
+	struct err err = { 0 };
+	int rc;
+	o.name = "two";
+	if (!refuse_namespaces() || chmod(p->dir, mode) != 0)
+		return __LINE__;
+	p->box = sandbox_new(&o, &err);
+	if (mode == 0700)
+		return !p->box && err.code == ERR_DENIED && strstr(err.msg, "cannot get there") &&
+		       strstr(err.hint, "'folder'") ? 0 : __LINE__;
+	if (!p->box || walled(p))
+		return __LINE__;
+	char script[4300];
+	snprintf(script, sizeof script, "cd / && echo here > %s/file && cat %s/file",
+	         sandbox_inside(p->box), sandbox_inside(p->box));
+	const char *said = run(p, script, &rc, &err);
+	if (rc != 0 || strcmp(said, "here") != 0)
+		return __LINE__;
+	return sandbox_remove(p->box, &err) == 0 ? 0 : __LINE__;
+}
+
+static void without_walls_the_way_to_the_box_is_open_or_that_is_told(void **state)
+{
+	struct place *p = *state;
+	if (geteuid() != 0) {
+		print_message("only root runs programs as another user\n");
+		skip();
+	}
+	for (int i = 0; i < 2; i++) {
+		int status;
+		pid_t pid = fork();
+		if (pid == 0)
+			_exit(look_without_walls(p, i ? 0700 : 0711) & 0xff);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status));
+		if (WEXITSTATUS(status) != 0)
+			fail_msg("line %d of 256, in case %d", WEXITSTATUS(status), i);
+	}
+}
+
 static void nothing_outlives_its_program_without_walls_either(void **state)
 {
 	struct place *p = *state;
@@ -492,11 +535,13 @@ static void only_the_caller_enters_the_folder(void **state)
 	struct place *p = *state;
 	struct stat st;
 	char top[SCRATCH_MAX + 60];
+	/* another user must pass where there is no other way in, and sees no names */
+	mode_t around = geteuid() != 0 || walled(p) ? 0700 : 0711;
 	snprintf(top, sizeof top, "%s/one", p->parent);
 	assert_int_equal(stat(top, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0700);
+	assert_int_equal(st.st_mode & 07777, around);
 	assert_int_equal(stat(p->parent, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0700);
+	assert_int_equal(st.st_mode & 07777, around);
 	assert_int_equal(stat(sandbox_folder(p->box), &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
 }
@@ -664,6 +709,7 @@ int main(void)
 		WITH_BOX(nothing_is_written_outside),
 		WITH_BOX(a_hidden_folder_is_empty_inside),
 		WITH_BOX(nothing_outlives_its_program),
+		WITH_BOX(without_walls_the_way_to_the_box_is_open_or_that_is_told),
 		WITH_BOX(nothing_outlives_its_program_without_walls_either),
 		WITH_BOX(only_its_own_processes_are_seen),
 		WITH_BOX(a_deadline_ends_it),
