@@ -237,7 +237,8 @@ static int open_way(struct sandbox *s, struct err *err)
 		return 0;
 	err_set(err, ERR_DENIED, "sandbox %.300s: user %u, as whom its programs run, cannot get there, and "
 	        "the kernel refuses namespaces here", s->box, s->confine.uid);
-	return err_hint(err, "set 'folder' in [drill] to one that lies in folders of mode 711 or more");
+	return err_hint(err, "all folders around it must let every user pass (chmod 711); where it is, "
+	                "'folder' of a drill says");
 }
 
 /* What holds a program is what held one: each way is tried, the strongest first. */

@@ -327,8 +327,9 @@ static int try_backup(struct crew *c, const struct backup_store *spec, const str
 	}
 	if (rc == 0)
 		fill_result(s, result);
-	meter_end(&s->meter);
 	session_close(s);
+	/* the last packs of a run that was stopped may have been on their way until here */
+	meter_end(&s->meter);
 	free(s);
 	return rc;
 }

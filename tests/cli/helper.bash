@@ -14,6 +14,9 @@ setup() {
 	unset HOLDFAST_CONFIG HOLDFAST_VAULT HOLDFAST_PASSPHRASE HOLDFAST_PASSPHRASE_FILE
 	unset XDG_CONFIG_HOME XDG_STATE_HOME CREDENTIALS_DIRECTORY
 	mkdir -p "$HOME"
+	# where the kernel refuses namespaces, sandboxes are entered by another user
+	chmod 711 "$BATS_RUN_TMPDIR" "$T"
+	mkdir -m 711 "$T/state"
 	echo 'a passphrase for tests only' >"$T/pass"
 	cat >"$CONF" <<-END
 		[vault]

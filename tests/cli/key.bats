@@ -6,6 +6,7 @@ load helper
 # machine NAME: its folder is $T/NAME; its configuration names vault, state and keys
 machine() {
 	mkdir -p "$T/$1"
+	mkdir -p -m 711 "$T/$1/state"
 	cat >"$T/$1/holdfast.conf" <<-END
 		[vault]
 		url = file://$V

@@ -32,14 +32,14 @@ static int set_up(void **state)
 {
 	static const char text[] = "[t]\nname = hash\n";
 	struct place *p = calloc(1, sizeof *p);
-	if (!p || !scratch_make(p->folder))
+	if (!p || !scratch_make(p->folder) || chmod(p->folder, 0711) != 0)
 		return -1;
 	snprintf(p->out, sizeof p->out, "%s/out", p->folder);
 	snprintf(p->from, sizeof p->from, "%s/from.db", p->folder);
 	snprintf(p->boxes, sizeof p->boxes, "%s/" SINK_MASKED_BOXES, p->out);
 	p->image = buf_new(16 << 20, &p->err);
 	p->rules = mask_rules_parse("rules", ".", text, sizeof text - 1, &p->err);
-	if (!p->image || !p->rules || mkdir(p->out, 0700) != 0 ||
+	if (!p->image || !p->rules || mkdir(p->out, 0711) != 0 ||
 	    !mask_make(p->from, "CREATE TABLE t(name); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL "
 	               "SELECT i + 1 FROM n LIMIT 2000) INSERT INTO t SELECT 'SECRET' || i FROM n") ||
 	    io_read_file(p->from, p->image, &p->err) != 0 || unlink(p->from) != 0)
