@@ -34,7 +34,8 @@ static void need(const char *server)
 	bool installed = getenv(server) != NULL;
 	if (installed && has_namespaces())
 		return;
-	print_message("%s\n", installed ? "the kernel refuses namespaces here" : "the server is not installed");
+	print_message("%s\n", installed ? "the kernel refuses namespaces here"
+	                                : "the server is not installed");
 	skip();
 }
 
