@@ -60,8 +60,8 @@ static int as_json(const struct check *c, const struct check_result *r, struct e
 	                             (json_int_t)r->snapshots, "packs", (json_int_t)r->packs,
 	                             "packs_read", (json_int_t)r->packs_read, "bytes_read",
 	                             (json_int_t)r->bytes_read, "problems", (json_int_t)r->problems,
-	                             "unreferenced", (json_int_t)r->unreferenced, "decrypted",
-	                             r->decrypted), err);
+	                             "unreferenced", (json_int_t)r->unreferenced, "late",
+	                             (json_int_t)r->late, "decrypted", r->decrypted), err);
 }
 
 static int check_one(struct check *c, const struct store_entry *store, struct err *err)

@@ -167,7 +167,7 @@ print(*(r["retry"] for r in csv.DictReader(sys.stdin)))')" = "no no yes no" ]
 @test "a second machine drills by its grant alone, without a passphrase" {
 	drill_vault
 	H2=$T/second
-	mkdir -p "$H2"
+	mkdir -p -m 711 "$H2/state"
 	cat >"$H2/holdfast.conf" <<-CONF
 		[vault]
 		url = file://$V

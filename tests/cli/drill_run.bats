@@ -19,7 +19,7 @@ drill_vault() {
 # second_machine: a home with its own keys, granted crm; `second` is holdfast there
 second_machine() {
 	H2=$T/second
-	mkdir -p "$H2"
+	mkdir -p -m 711 "$H2/state"
 	cat >"$H2/holdfast.conf" <<-CONF
 		[vault]
 		url = file://$V

@@ -253,6 +253,8 @@ after_backup() {
 	hf backup -q
 	run -4 --separate-stderr hf check --vault second
 	[[ $output == *"no problems found"*"1 snapshot that this machine made is not in this copy"* ]]
+	run -4 --separate-stderr hf check --json --vault second
+	[ "$(json late <<<"$output")" = 1 ]
 	run -4 --separate-stderr hf check -q --vault second
 	[[ $output == *"1 snapshot that this machine made"* ]]
 	run -4 --separate-stderr hf ledger verify --vault second
