@@ -201,12 +201,16 @@ static int set_hidden(struct confine *c, const char *const *more, struct err *er
 	return 0;
 }
 
+static int try_program(struct sandbox *s, const char *const *argv, struct err *err)
+{
+	const struct sandbox_program program = { .argv = argv, .timeout_ms = TRIAL_MS };
+	AUTO(buf) output = buf_new(1024, err);
+	return output ? sandbox_run(s, &program, output, err) : err->code;
+}
+
 static int try_walls(struct sandbox *s, struct err *err)
 {
-	const struct sandbox_program nothing = { .argv = (const char *const[]){ "/bin/true", NULL },
-	                                         .timeout_ms = TRIAL_MS };
-	AUTO(buf) output = buf_new(1024, err);
-	return output ? sandbox_run(s, &nothing, output, err) : err->code;
+	return try_program(s, (const char *const[]){ "/bin/true", NULL }, err);
 }
 
 /* Both folders around the box are only for sandboxes. */
@@ -222,18 +226,12 @@ static int let_pass(const struct sandbox *s, struct err *err)
 static int open_way(struct sandbox *s, struct err *err)
 {
 	struct err ignored;
-	const struct sandbox_program look = {
-		.argv = (const char *const[]){ "/bin/sh", "-c", "test -w \"$0\"", s->box, NULL },
-		.timeout_ms = TRIAL_MS,
-	};
-	AUTO(buf) output = buf_new(1024, err);
-	if (!output)
-		return err->code;
+	const char *const look[] = { "/bin/sh", "-c", "test -w \"$0\"", s->box, NULL };
 	if (!s->confine.switches_user)
 		return 0;
 	if (let_pass(s, err) != 0)
 		return err->code;
-	if (sandbox_run(s, &look, output, &ignored) == 0)
+	if (try_program(s, look, &ignored) == 0)
 		return 0;
 	err_set(err, ERR_DENIED, "sandbox %.300s: user %u, as whom its programs run, cannot get there, and "
 	        "the kernel refuses namespaces here", s->box, s->confine.uid);

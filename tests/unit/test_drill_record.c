@@ -9,10 +9,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "engine/stamp.h"
 #include "holdfast/evidence.h"
 #include "holdfast/ledger.h"
-
-#include "engine/stamp.h"
 
 /* The writer's handle, unlocked: a machine with a key that can read. */
 static int set_up(void **state)
